@@ -1,0 +1,148 @@
+# karma - build, test, install. `make help` lists the targets.
+#
+#   make            the program build/karma and the library build/libkarma.a
+#   make demo       installs what is missing, builds, evaluates offline
+#   make check      lint, the suite, the suite under ASan and UBSan
+#   SAN=address,undefined builds into a folder of its own.
+
+SAN    ?=
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+PREFIX ?= /usr/local
+JOBS   ?= $(shell nproc)
+
+BUILD := build$(if $(SAN),/san)
+PKGS  := jansson yaml-0.1 nettle libutf8proc sqlite3
+ifeq ($(filter deps help clean demo check format,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(shell pkg-config --exists $(PKGS) && echo yes),yes)
+$(error some of the packages $(PKGS) are missing: run `make deps`)
+endif
+endif
+
+VERSION = $(shell sed -n 's/^.define KARMA_VERSION "\(.*\)"/\1/p' include/karma/karma.h)
+
+WARN   := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wvla -Wformat=2 -Wundef -Werror
+HARDEN := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer,\
+            -D_FORTIFY_SOURCE=2 -fstack-protector-strong)
+CFLAGS   ?= -O2 -g
+CPPFLAGS += -Iinclude -Isrc -iquote . -D_GNU_SOURCE -MMD -MP $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+ALLFLAGS  = -std=c17 $(CFLAGS) $(WARN) $(HARDEN) -ffp-contract=off -fvisibility=hidden -fPIC -pthread
+LDFLAGS  += $(if $(SAN),-fsanitize=$(SAN),-Wl,-z,relro,-z,now) -pthread
+LDLIBS   := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lm
+
+ROOMS := base formats text tensor tensor/cpu nn models engine datasets processors metrics api eval
+LIB_SRC := $(wildcard $(addprefix src/,$(addsuffix /*.c,$(ROOMS))))
+CLI_SRC := $(wildcard src/cli/*.c)
+LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/%.o)
+CLI_OBJ := $(CLI_SRC:%.c=$(BUILD)/%.o)
+
+SUPPORT_SRC := $(filter-out %_main.c,$(wildcard tests/support/*.c))
+SUPPORT_OBJ := $(SUPPORT_SRC:%.c=$(BUILD)/%.o)
+TEST_SRC := $(wildcard tests/unit/*/test_*.c tests/contract/test_*.c tests/golden/test_*.c)
+TEST_BIN := $(TEST_SRC:%.c=$(BUILD)/%)
+DRIVER_BIN := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/support/*_main.c))
+FUZZ_SRC := $(wildcard fuzz/fuzz_*.c)
+REPLAY_BIN := $(FUZZ_SRC:fuzz/fuzz_%.c=$(BUILD)/fuzz/replay_%)
+BENCH_BIN := $(patsubst %.c,$(BUILD)/%,$(wildcard bench/bench_*.c))
+
+.PHONY: all lib deps demo check suite lint fuzz torture bench compare install uninstall clean help format tests
+all: $(BUILD)/karma $(BUILD)/libkarma.a
+
+lib: $(BUILD)/libkarma.a
+
+# Instruction sets beyond the baseline are per file; the right one is chosen at start.
+$(BUILD)/src/tensor/cpu/kernels_avx2%: ISA := -mavx2 -mfma -mf16c
+$(BUILD)/src/tensor/cpu/kernels_avx512%: ISA := -mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma -mf16c
+
+$(BUILD)/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(ALLFLAGS) $(ISA) -c $< -o $@
+
+# One relocatable object with only the public symbols left global, so that libkarma.a pollutes no
+# name space: hidden symbols become local.
+$(BUILD)/libkarma.a: $(LIB_OBJ)
+	ld -r -o $(BUILD)/libkarma.o $(LIB_OBJ)
+	$(if $(SAN),,objcopy --localize-hidden $(BUILD)/libkarma.o)
+	@rm -f $@
+	ar rcs $@ $(BUILD)/libkarma.o
+
+# Tests and drivers see the library's inside: the objects, before hiding.
+$(BUILD)/libinside.a: $(LIB_OBJ) $(SUPPORT_OBJ)
+	@rm -f $@
+	ar rcs $@ $^
+
+$(BUILD)/karma: $(CLI_OBJ) $(BUILD)/libkarma.a
+	$(CC) $(LDFLAGS) -o $@ $(CLI_OBJ) $(BUILD)/libkarma.a $(LDLIBS)
+
+$(BUILD)/tests/%: $(BUILD)/tests/%.o $(BUILD)/libinside.a
+	$(CC) $(LDFLAGS) -o $@ $< $(BUILD)/libinside.a $(LDLIBS) -lcmocka
+
+$(BUILD)/fuzz/replay_%: $(BUILD)/fuzz/fuzz_%.o $(BUILD)/fuzz/replay_main.o $(BUILD)/libinside.a
+	$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(BUILD)/libinside.a $(LDLIBS)
+
+$(BUILD)/bench/%: $(BUILD)/bench/%.o $(BUILD)/libinside.a
+	$(CC) $(LDFLAGS) -o $@ $< $(BUILD)/libinside.a $(LDLIBS)
+
+.SECONDARY:
+
+deps:
+	@sh tools/deps.sh
+
+demo: deps
+	@$(MAKE) -s -j$(JOBS) all
+	@sh demo/run.sh $(BUILD)/karma
+
+tests: $(TEST_BIN) $(DRIVER_BIN) $(REPLAY_BIN)
+
+# Builds and runs everything once; prints one closing line.
+suite: all tests
+	@sh tests/run.sh $(BUILD)
+
+check: deps
+	@$(MAKE) -s -j$(JOBS) lint
+	@$(MAKE) -s -j$(JOBS) all tests
+	@$(MAKE) -s -j$(JOBS) BUILD=$(BUILD)/san SAN=address,undefined CFLAGS="-O1 -g" all tests
+	@sh tests/run.sh $(BUILD) $(BUILD)/san
+
+lint:
+	@sh tools/lint.sh
+
+format:
+	clang-format -i $(shell git ls-files -co --exclude-standard '*.c' '*.h')
+
+fuzz:
+	@sh tools/fuzz.sh
+
+torture:
+	@sh tools/torture.sh
+
+bench: $(BENCH_BIN) $(BUILD)/karma
+	@for b in $(BENCH_BIN); do echo "== $$b"; $$b || exit 1; done
+
+compare: all tests
+	@sh tools/compare/run.sh
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/pkgconfig \
+	    $(DESTDIR)$(PREFIX)/include/karma $(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 755 $(BUILD)/karma $(DESTDIR)$(PREFIX)/bin/karma
+	install -m 644 $(BUILD)/libkarma.a $(DESTDIR)$(PREFIX)/lib/libkarma.a
+	install -m 644 include/karma/*.h $(DESTDIR)$(PREFIX)/include/karma/
+	install -m 644 doc/karma.1 $(DESTDIR)$(PREFIX)/share/man/man1/karma.1
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@PKGS@|$(PKGS)|' -e 's|@VERSION@|$(VERSION)|' \
+	    tools/karma.pc.in > $(DESTDIR)$(PREFIX)/lib/pkgconfig/karma.pc
+
+uninstall:
+	rm -rf $(DESTDIR)$(PREFIX)/include/karma
+	rm -f $(DESTDIR)$(PREFIX)/bin/karma $(DESTDIR)$(PREFIX)/lib/libkarma.a \
+	    $(DESTDIR)$(PREFIX)/lib/pkgconfig/karma.pc $(DESTDIR)$(PREFIX)/share/man/man1/karma.1
+
+clean:
+	rm -rf build
+
+help:
+	@sed -n '3,7p' Makefile | sed 's/^# *//'
+	@echo "also: deps lint suite fuzz torture bench compare install uninstall format clean"
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

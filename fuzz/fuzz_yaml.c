@@ -1,0 +1,20 @@
+/* fuzz_yaml.c - any bytes as YAML. What is accepted is a tree that JSON can hold. */
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "base/yaml.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    struct arena a = {0};
+    struct buf text = {0};
+    const struct json *tree, *reread;
+    if (yaml_parse(&a, (const char *)data, size, &tree) == KARMA_OK) {
+        if (json_write(&text, tree, 0, JSON_PYTHON) < 0) abort();
+        if (json_parse(&a, text.data, text.len, JSON_REJECT_DUPLICATES, &reread) < 0) abort();
+    } else if (tree != NULL) {
+        abort();
+    }
+    buf_release(&text);
+    arena_release(&a);
+    return 0;
+}

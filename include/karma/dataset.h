@@ -1,0 +1,74 @@
+/*
+ * dataset.h - data sets: built-in ones by name, the user's own by a YAML file or by a plain
+ * question file. A data set turns the rows of a local file into samples (prompt, reference) and
+ * knows how an answer is read out of a model's text.
+ */
+#ifndef KARMA_DATASET_H
+#define KARMA_DATASET_H
+
+#include "karma/option.h"
+#include "karma/sample.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct karma_dataset karma_dataset;
+
+typedef struct karma_dataset_info {
+    const char *name; /* "openlifescienceai/pubmedqa" */
+    const char *description;
+    const char *task_type;            /* "mcqa", "open_ended_qa", ... */
+    const char *const *metrics;       /* NULL-terminated, first is the headline */
+    const char *const *processors;    /* NULL-terminated; may be empty */
+    const char *split;                /* NULL if none */
+    const char *commit_hash;          /* NULL if not pinned */
+    const karma_option_spec *options; /* its arguments; ends with name NULL */
+    const char *prompt;               /* template as a person may read it */
+    const char *extraction;           /* name of the rule */
+    const char *source;               /* file it was defined in; NULL: built in */
+} karma_dataset_info;
+
+/* Names known: built-in ones and the *.yaml files under datasets/ of $KARMA_PATH's folders and the
+ * user's configuration folder; in table order. karma_free() the array. */
+KARMA_API karma_status karma_list_datasets(char ***names, size_t *count);
+/* By name or by path of a YAML description. Lent for the process's life. E_NOTFOUND names the
+ * nearest. */
+KARMA_API karma_status karma_get_dataset_info(const char *name, const karma_dataset_info **info);
+
+/* Open for reading. name: a known name, or the path of a YAML description, or of a data file
+ * (.jsonl .json .csv .tsv) with columns question, options/choices, answer (multiple choice) or
+ * question, answer. args_json: its arguments as an object ("path": the data file; strings are
+ * accepted for numbers), or NULL. All rows are checked here: a broken one is an error with file
+ * and line; an empty set is E_MISSING. */
+KARMA_API karma_status karma_dataset_open(const char *name, const char *args_json,
+                                          karma_dataset **out);
+KARMA_API void karma_dataset_close(karma_dataset *d);
+
+KARMA_API const karma_dataset_info *karma_dataset_get_info(const karma_dataset *d);
+KARMA_API const char *karma_dataset_args(const karma_dataset *d); /* merged, JSON; lent */
+KARMA_API size_t karma_dataset_count(const karma_dataset *d);
+/* SHA-256 of the data file and of the definition, hex; lent. */
+KARMA_API const char *karma_dataset_digest(const karma_dataset *d);
+
+/* Sample i, rendered; lent until the next call on d. Its key: the row's id when it has one, else
+ * row number and content hash. */
+KARMA_API karma_status karma_dataset_get(karma_dataset *d, size_t i, const karma_sample **sample);
+
+/* How an answer was found in a text. */
+typedef enum karma_parse {
+    KARMA_PARSE_MARKER,   /* where the prompt asked for it */
+    KARMA_PARSE_FALLBACK, /* elsewhere, by a rule that does not guess */
+    KARMA_PARSE_NONE      /* not found: prediction is "" and counts as wrong */
+} karma_parse;
+KARMA_API const char *karma_parse_name(karma_parse p);
+
+/* Read the prediction out of a model's text for sample i. *prediction is lent until the next call
+ * on d. */
+KARMA_API karma_status karma_dataset_extract(karma_dataset *d, size_t i, const char *text,
+                                             const char **prediction, karma_parse *how);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,76 @@
+/*
+ * eval.h - the evaluation: a model over data sets, every finished sample kept in a store, a report
+ * that is a pure function of data and answers. Stopped anywhere and run again, it ends with the
+ * same bytes.
+ */
+#ifndef KARMA_EVAL_H
+#define KARMA_EVAL_H
+
+#include "karma/dataset.h"
+#include "karma/model.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct karma_eval_options {
+    uint32_t struct_size;
+    const char *const *datasets; /* names or paths, NULL-terminated; at least one */
+    /* Arguments by name, JSON objects of objects: {"dataset": {"key": value}}; NULL: none. */
+    const char *dataset_args_json;
+    const char *metric_args_json;    /* {"metric": {...}} */
+    const char *processor_args_json; /* {"dataset.processor": {...}} */
+    const char *output;              /* results file; NULL: "results.json" */
+    const char *format;              /* "json", "yaml" or "csv"; NULL: "json" */
+    const char *store_path;          /* SQLite file; NULL: $KARMA_STORE, else
+                                      * $XDG_CACHE_HOME/karma/results.db, else ~/.cache/karma/results.db */
+    bool use_store;                  /* false: an unshared store in memory; nothing is kept */
+    bool refresh;                    /* do not read stored answers, still store new ones */
+    int64_t max_samples;             /* first N of each data set; 0: all */
+    bool dry_run;                    /* plan and check everything, run nothing, write nothing */
+    bool force;                      /* replace a file at output that is not a results file */
+    bool include_content;            /* per-sample texts in the results */
+    bool keep_failed;                /* do not try failed samples of an earlier run again */
+} karma_eval_options;
+KARMA_API karma_eval_options karma_eval_defaults(void);
+
+/* Progress, from the thread that runs; counts of the data set under way. */
+typedef struct karma_eval_progress {
+    const char *dataset;
+    size_t dataset_index, n_datasets;
+    size_t done, total; /* samples finished (cached ones included) and selected */
+    size_t cached, failed;
+    double elapsed_s;
+    double rate;        /* fresh samples a second */
+    double remaining_s; /* < 0: not known yet */
+} karma_eval_progress;
+
+typedef struct karma_eval_events {
+    void (*progress)(void *user, const karma_eval_progress *p);
+    bool (*cancelled)(void *user); /* true: no new samples, finish the report as partial */
+    void *user;
+} karma_eval_events;
+
+typedef struct karma_eval_summary {
+    size_t n_datasets, n_datasets_complete;
+    size_t n_samples, n_scored, n_failed, n_cached;
+    double elapsed_s;
+    bool partial;             /* cancelled before the end */
+    const char *results_json; /* what was (or would be) written, lent until the next run */
+    const char *results_path;
+} karma_eval_summary;
+
+/* Check all arguments, data sets and the output path first (nothing is loaded if one is wrong),
+ * then load the model, run what the store lacks, score, write the results and run.json beside
+ * them. KARMA_OK even when samples failed (summary says how many); E_CANCELLED with a partial
+ * report when cancelled. */
+KARMA_API karma_status karma_eval_run(karma_model *m, const karma_eval_options *options,
+                                      const karma_eval_events *events, karma_eval_summary *summary);
+
+/* Keep or look over stored answers: see doc/store.md. */
+KARMA_API const char *karma_default_store_path(char *out, size_t size);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,35 @@
+/* karma.h - all of libkarma's public interface but plugin.h. */
+#ifndef KARMA_H
+#define KARMA_H
+
+#include "karma/dataset.h"
+#include "karma/engine.h"
+#include "karma/eval.h"
+#include "karma/log.h"
+#include "karma/meta.h"
+#include "karma/metric.h"
+#include "karma/model.h"
+#include "karma/model_class.h"
+#include "karma/option.h"
+#include "karma/processor.h"
+#include "karma/registry.h"
+#include "karma/sample.h"
+#include "karma/session.h"
+#include "karma/status.h"
+
+#define KARMA_VERSION "0.1.0"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+/* The version of the library in use: "0.1.0". */
+KARMA_API const char *karma_version(void);
+/* What karma found on this machine, as a JSON object: processor, instruction set in use, threads
+ * and memory it may use, devices, folders it looks in. karma_free() it. */
+KARMA_API karma_status karma_system_info(char **json);
+/* A small JSON or YAML file as JSON text; karma_free() it. Errors name file, line and column. */
+KARMA_API karma_status karma_read_config(const char *path, char **json);
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,81 @@
+/*
+ * sample.h - one input of a model and its output. Samples carry a key: results are joined by it,
+ * never by position.
+ */
+#ifndef KARMA_SAMPLE_H
+#define KARMA_SAMPLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "karma/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct karma_message {
+    const char *role; /* "system", "user", "assistant", ... */
+    const char *content;
+} karma_message;
+
+/* KARMA's DataLoaderIterable. Give conversation (n_messages > 0) or input. All strings UTF-8. */
+typedef struct karma_sample {
+    uint32_t struct_size; /* sizeof(karma_sample) */
+    const char *key;      /* unique in a run; NULL outside evaluations */
+    const char *input;    /* one user turn */
+    const karma_message *conversation;
+    size_t n_messages;
+    const char *system_prompt;   /* put first unless a system message leads */
+    const char *expected_output; /* the reference; models never see it */
+    const char *other_args_json; /* an object, or NULL */
+} karma_sample;
+
+typedef enum karma_finish_reason {
+    KARMA_FINISH_STOP,   /* an end token or a stop string */
+    KARMA_FINISH_LENGTH, /* max_tokens reached, or the context is full */
+    KARMA_FINISH_CANCELLED,
+    KARMA_FINISH_ERROR /* status says why */
+} karma_finish_reason;
+KARMA_API const char *karma_finish_reason_name(karma_finish_reason r);
+
+enum karma_output_flag {
+    KARMA_OUTPUT_CUT = 1,              /* ended by the token limit */
+    KARMA_OUTPUT_PROMPT_TRUNCATED = 2, /* the prompt lost a part, as an option asked */
+    KARMA_OUTPUT_THOUGHT_CUT = 4,      /* ended inside its thinking: there is no answer */
+    KARMA_OUTPUT_SPECIAL_IN_TEXT = 8,  /* the sample's text held control-token text */
+};
+
+/* Log-probability of one generated token, and of the most likely ones at that step. */
+typedef struct karma_token_logprob {
+    int32_t token;
+    float logprob;             /* natural logarithm, of the unmodified logits' softmax */
+    const int32_t *top_tokens; /* [n_top], most likely first */
+    const float *top_logprobs;
+    int32_t n_top;
+} karma_token_logprob;
+
+/* What a model made of one sample. Lent to the sink for the call. */
+typedef struct karma_output {
+    uint32_t struct_size;
+    const char *key;       /* of the sample */
+    karma_status status;   /* < 0: this sample failed; texts are NULL then */
+    const char *error;     /* its message; NULL when it did not fail */
+    const char *text;      /* the answer, after postprocess */
+    const char *thinking;  /* the thought, apart; NULL if none */
+    const char *raw_text;  /* all that was generated, without special tokens */
+    const int32_t *tokens; /* all generated ids, the end token included */
+    size_t n_tokens;
+    size_t n_prompt_tokens;
+    size_t n_cached_tokens; /* of the prompt, taken from a shared prefix */
+    karma_finish_reason finish_reason;
+    unsigned flags;                      /* karma_output_flag */
+    const karma_token_logprob *logprobs; /* [n_tokens] when asked for, else NULL */
+    const float *prompt_logprobs; /* [n_prompt_tokens], [0] is 0; when asked for, else NULL */
+} karma_output;
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,22 @@
+/* cpu.h - what the processor can do and how many of them we may use. */
+#ifndef BASE_CPU_H
+#define BASE_CPU_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/status.h"
+
+enum cpu_isa { CPU_ISA_REF, CPU_ISA_AVX2, CPU_ISA_AVX512, CPU_ISA_COUNT };
+
+/* The best set present (AVX2 means AVX2+FMA+F16C; AVX512 means F, BW, VL, DQ), or what KARMA_ISA
+ * names: ref, avx2, avx512. Naming one that is not there or not known is E_USAGE. */
+karma_status cpu_isa_choose(enum cpu_isa *out);
+const char *cpu_isa_name(enum cpu_isa isa);
+bool cpu_isa_present(enum cpu_isa isa);
+const char *cpu_model_name(void); /* from the system; "unknown" if it does not say */
+int cpu_count(void);              /* allowed by affinity mask and cgroup quota, >= 1 */
+size_t cpu_memory_bytes(void);    /* usable memory: of the machine or the cgroup, the lesser */
+size_t cpu_resident_bytes(void);  /* peak resident set of this process */
+
+#endif

@@ -1,0 +1,67 @@
+/*
+ * file.h - all access to files. Regular files only (a FIFO or device never blocks us), real
+ * lengths, atomic writes. Paths are UTF-8 bytes. Error messages start with the path.
+ */
+#ifndef BASE_FILE_H
+#define BASE_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/mem.h"
+
+/* A file mapped read-only, private. All-zero is a valid closed one. */
+struct file_map {
+    const unsigned char *data; /* NULL when size is 0 */
+    size_t size;
+    int64_t mtime_ns;
+    uint64_t inode;
+};
+karma_status file_map_open(const char *path, struct file_map *out);
+void file_map_close(struct file_map *m);
+
+/* Whole file into b (replacing its bytes); more than max_bytes is E_LIMIT. "-" is standard input.
+ */
+karma_status file_read(const char *path, size_t max_bytes, struct buf *b);
+
+/* The first size - 1 bytes of a small file the system makes (/proc, /sys), with a NUL; returns
+ * their number, 0 when it cannot be read. Allocates nothing and sets no message. */
+size_t file_read_small(const char *path, char *out, size_t size);
+
+/* Write whole file: temporary in the same folder, mode, fsync, rename, fsync of the folder. */
+karma_status file_write_atomic(const char *path, const void *data, size_t len, unsigned mode);
+
+/* Make an empty file unless one is there already (never replaces it, also not in a race). */
+karma_status file_create(const char *path, unsigned mode);
+
+enum file_kind { FILE_KIND_NONE, FILE_KIND_REGULAR, FILE_KIND_FOLDER, FILE_KIND_OTHER };
+enum file_kind file_kind(const char *path); /* follows links; NONE also when unreachable */
+bool file_exists(const char *path);         /* a regular file */
+karma_status file_make_folders(const char *path, unsigned mode); /* mkdir -p */
+/* Can a file be created or replaced at path? E_PATH for a folder, E_MISSING parent, E_PERM. */
+karma_status file_check_writable(const char *path);
+karma_status file_remove(const char *path);
+/* True when path lies on a network file system (nfs, cifs, 9p, fuse). */
+bool file_is_network(const char *path);
+
+/* Names in a folder, sorted bytewise, without "." and "..". */
+karma_status file_list(struct arena *a, const char *path, const char *const **names, size_t *count);
+
+/* dir + "/" + name in the arena. */
+char *file_join(struct arena *a, const char *dir, const char *name);
+const char *file_base_name(const char *path);           /* after the last '/' */
+char *file_dir_name(struct arena *a, const char *path); /* "." if none */
+/* "~" and "~/x" with HOME; others dup. NULL on no memory. */
+char *file_expand_home(struct arena *a, const char *path);
+/* A name from data that must be one plain path part: not empty, no '/', '\\', NUL, control bytes,
+ * not "." or "..", no leading '.', at most 255 bytes. Else E_PATH. */
+karma_status file_check_name(const char *name, size_t len);
+
+const char *env_get(const char *name); /* getenv; NULL if unset or empty */
+
+/* SHA-256 of a whole file as 64 hex digits and a NUL. */
+karma_status file_sha256(const char *path, char out[65]);
+
+#endif
