@@ -300,6 +300,11 @@ bool file_exists(const char *path) {
     return file_kind(path) == FILE_KIND_REGULAR;
 }
 
+bool file_same(const char *a, const char *b) {
+    struct stat x, y;
+    return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
 /* One folder of the path. chmod, because mkdir's mode goes through the umask. */
 static karma_status make_folder(const char *path, unsigned mode) {
     if (mkdir(path, mode) == 0) {

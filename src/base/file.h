@@ -40,6 +40,7 @@ enum file_kind { FILE_KIND_NONE, FILE_KIND_REGULAR, FILE_KIND_FOLDER, FILE_KIND_
 enum file_kind file_kind(const char *path); /* follows links; NONE also when unreachable */
 bool file_exists(const char *path);         /* a regular file */
 karma_status file_make_folders(const char *path, unsigned mode); /* mkdir -p */
+bool file_same(const char *a, const char *b);                    /* two names of one file */
 /* Can a file be created or replaced at path? E_PATH for a folder, E_MISSING parent, E_PERM. */
 karma_status file_check_writable(const char *path);
 karma_status file_remove(const char *path);

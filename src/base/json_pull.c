@@ -69,8 +69,47 @@ static karma_status fail_unexpected(struct json_pull *j, const char *wanted) {
                        column, wanted, status_quote(j->p, n ? (size_t)n : 1));
 }
 
-static const char *skip_blanks(const char *p, const char *end) {
-    while (p < end && (*p == ' ' || *p == '\n' || *p == '\r' || *p == '\t'))
+/* Eight bytes at p, the first in the low byte. */
+static inline uint64_t load8(const char *p) {
+    uint64_t word;
+    memcpy(&word, p, 8);
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    word = __builtin_bswap64(word);
+#endif
+    return word;
+}
+
+/* Large files are half indentation and half short strings: both are looked at by eight bytes. */
+static inline const char *skip_blanks(const char *p, const char *end) {
+    if (p < end && (unsigned char)*p > ' ') return p;
+    if (p < end && *p == '\n') p++;
+    for (;;) {
+        while (end - p >= 8) {
+            uint64_t others = load8(p) ^ 0x2020202020202020u;
+            if (others) {
+                p += __builtin_ctzll(others) / 8;
+                break;
+            }
+            p += 8;
+        }
+        if (p == end || (*p != ' ' && *p != '\n' && *p != '\r' && *p != '\t')) return p;
+        p++;
+    }
+}
+
+/* The first byte that ends a string or is not plain in it: quote, backslash, control, not ASCII. */
+static inline const char *skip_plain(const char *p, const char *end) {
+    const uint64_t ones = 0x0101010101010101u;
+    for (; end - p >= 8; p += 8) {
+        uint64_t word = load8(p), quote = word ^ '"' * ones, escape = word ^ '\\' * ones;
+        /* The high bit of each byte that is special; above the first one perhaps of others. */
+        uint64_t special =
+            ((quote - ones) & ~quote) | ((escape - ones) & ~escape) | (word - ' ' * ones) | word;
+        special &= 0x80 * ones;
+        if (special) return p + __builtin_ctzll(special) / 8;
+    }
+    while (p < end && (unsigned char)*p >= 0x20 && (unsigned char)*p < 0x80 && *p != '"' &&
+           *p != '\\')
         p++;
     return p;
 }
@@ -122,14 +161,22 @@ static karma_status unescape(struct json_pull *j, const char **p) {
     return buf_append(&j->scratch, bytes, (size_t)utf8_encode(cp, bytes));
 }
 
+/* Bytes of a well-formed character of two or three bytes at p; 0 for the rarer leads and for what
+ * is not one: utf8_decode() decides those. */
+static inline int common_character(const char *p, const char *end) {
+    const unsigned char *u = (const unsigned char *)p;
+    if (end - p < 3 || (u[1] & 0xC0) != 0x80) return 0;
+    if (u[0] >= 0xC2 && u[0] < 0xE0) return 2;
+    bool three = (u[0] > 0xE0 && u[0] < 0xED) || (u[0] == 0xE0 && u[1] >= 0xA0);
+    return three && (u[2] & 0xC0) == 0x80 ? 3 : 0;
+}
+
 /* A string, p at its opening quote. Afterwards p is behind the closing one. */
 static karma_status read_string(struct json_pull *j) {
     const char *p = j->p + 1, *run = p; /* run: first byte not yet in scratch */
     bool escaped = false;
     for (;;) {
-        while (p < j->end && (unsigned char)*p >= 0x20 && (unsigned char)*p < 0x80 && *p != '"' &&
-               *p != '\\')
-            p++;
+        if (p < j->end && (unsigned char)*p < 0x80) p = skip_plain(p, j->end);
         if (p == j->end) return fail_at(j, KARMA_E_SYNTAX, j->p, "string without an end");
         if (*p == '"') break;
         if ((unsigned char)*p < 0x20)
@@ -144,7 +191,8 @@ static karma_status read_string(struct json_pull *j) {
             continue;
         }
         uint32_t cp;
-        int n = utf8_decode(p, (size_t)(j->end - p), &cp, NULL);
+        int n = common_character(p, j->end);
+        if (n == 0) n = utf8_decode(p, (size_t)(j->end - p), &cp, NULL);
         if (n == 0) return fail_at(j, KARMA_E_ENCODING, p, "not valid UTF-8");
         p += n;
     }

@@ -1,0 +1,78 @@
+/*
+ * checkpoint.h - a model on disk, whatever its container: a Hugging Face folder (config.json and
+ * safetensors, single or sharded), one .safetensors file with a config.json beside it, or a GGUF
+ * file (or a folder that holds exactly one). Tensors are views of the mapped files, under the
+ * names the container uses; nobody here renames or converts.
+ */
+#ifndef FORMATS_CHECKPOINT_H
+#define FORMATS_CHECKPOINT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/json.h"
+#include "base/status.h"
+#include "tensor/dtype.h"
+
+enum { TENSOR_MAX_DIMS = 8 };
+
+/* One stored tensor. dims[0] is the outermost (PyTorch's order; the GGUF reader reverses). */
+struct named_tensor {
+    const char *name;
+    enum dtype dtype;
+    const char *dtype_name; /* as the file spells it, for messages */
+    int n_dims;
+    int64_t dims[TENSOR_MAX_DIMS];
+    const void *data; /* in the mapping, any alignment */
+    size_t nbytes;
+    const char *file; /* base name of the file it lies in */
+};
+
+enum container { CONTAINER_HF, CONTAINER_GGUF };
+
+struct checkpoint;
+struct gguf;
+
+/* path: a folder, a .gguf or a .safetensors file. Pickles (.bin .pt .ckpt .nemo ...) are refused
+ * with E_UNSUPPORTED and advice. A folder with weights must hold config.json (E_MISSING); one with
+ * several .gguf models, or a later part of a split one, is E_USAGE. */
+karma_status checkpoint_open(const char *path, struct checkpoint **out);
+void checkpoint_close(struct checkpoint *ck);
+
+enum container checkpoint_container(const struct checkpoint *ck);
+const char *checkpoint_path(const struct checkpoint *ck);   /* as opened */
+const char *checkpoint_folder(const struct checkpoint *ck); /* where companion files lie */
+/* config.json and generation_config.json; NULL where absent, always NULL for GGUF. */
+const struct json *checkpoint_config(const struct checkpoint *ck);
+const struct json *checkpoint_generation_config(const struct checkpoint *ck);
+/* The metadata of a GGUF; NULL for other containers. */
+const struct gguf *checkpoint_gguf(const struct checkpoint *ck);
+/* "Qwen3ForCausalLM" (architectures[0], "" if none) or general.architecture of a GGUF ("qwen3"). */
+const char *checkpoint_architecture(const struct checkpoint *ck);
+
+int64_t checkpoint_tensor_count(const struct checkpoint *ck);
+const struct named_tensor *checkpoint_tensor(const struct checkpoint *ck, int64_t i);
+const struct named_tensor *checkpoint_find(const struct checkpoint *ck, const char *name);
+
+/* Sum of the tensors' bytes; base names of the files that make the model (weights, index, config,
+ * and what the folder has of tokenizer and template files), sorted, NULL-terminated. */
+size_t checkpoint_weight_bytes(const struct checkpoint *ck);
+const char *const *checkpoint_files(const struct checkpoint *ck);
+/* True when *.py files or auto_map entries are present (never run; info says so). */
+bool checkpoint_has_code(const struct checkpoint *ck);
+
+/* Identity: SHA-256 over each of checkpoint_files(), its name and its own SHA-256; 64 hex digits
+ * and a NUL. Reads every byte: call it once a run, not at load. E_DIGEST: a file changed since. */
+karma_status checkpoint_digest(const struct checkpoint *ck, char out[65]);
+/* Do size, time and inode of the mapped files still say what they said at opening? Else E_DIGEST. A
+ * file that is cut while it is mapped kills its readers (SIGBUS); one that is replaced does not. */
+karma_status checkpoint_check_unchanged(const struct checkpoint *ck);
+
+/* Where a model name or path the user gave lies: an existing path as it is; else a snapshot in the
+ * hub cache ($HF_HUB_CACHE, else $HF_HOME/hub, else ~/.cache/huggingface/hub) of "org/name" at
+ * revision (a branch, tag or commit; NULL = main). E_NOTFOUND says where was looked. */
+karma_status checkpoint_locate(struct arena *a, const char *name, const char *revision,
+                               const char **path);
+
+#endif
