@@ -11,7 +11,6 @@
 #include "base/pool.h"
 
 #include <errno.h>
-#include <fenv.h>
 #include <limits.h>
 #include <linux/futex.h>
 #include <pthread.h>
@@ -21,6 +20,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/float_env.h"
 #include "base/mem.h"
 
 enum {
@@ -127,8 +127,7 @@ void pool_run(struct pool *p, int64_t n_items, pool_fn fn, void *ctx) {
     /* The same rounding and no flushing of denormals on every thread, the caller's too: else an
      * item's bits would depend on who did it. */
     fenv_t before;
-    fegetenv(&before);
-    fesetenv(FE_DFL_ENV);
+    float_env_enter(&before);
     if (p->n_threads == 1 || n_items == 1) {
         for (int64_t i = 0; i < n_items; i++)
             fn(ctx, i, 0);
@@ -143,7 +142,7 @@ void pool_run(struct pool *p, int64_t n_items, pool_fn fn, void *ctx) {
         atomic_store(&p->open, false);
         wait_until_empty(p);
     }
-    fesetenv(&before);
+    float_env_leave(&before);
 }
 
 int pool_threads(const struct pool *p) {
