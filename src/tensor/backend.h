@@ -1,0 +1,207 @@
+/*
+ * backend.h - what a device must offer to run a model: a short list of fused steps over a batch of
+ * rows. A family calls these and nothing else during a step, and never reads through an address
+ * marked "device". Float activations are f32. Steps cannot fail: shapes were checked at load, and
+ * what a step needs was reserved before.
+ *
+ * Every step is defined to the bit (doc/numerics.md): a row's result depends on that row's inputs
+ * alone, not on the other rows, their number, the threads, or which sequences share KV blocks.
+ */
+#ifndef TENSOR_BACKEND_H
+#define TENSOR_BACKEND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+#include "tensor/dtype.h"
+
+struct backend;
+struct stream; /* one thread's order of steps on a backend: scratch and workers */
+
+/* A weight matrix [rows, cols] (a vector has rows 1), row-major; a view of the checkpoint's bytes
+ * unless the backend made its own copy. */
+struct tensor {
+    enum dtype dtype;
+    int64_t rows, cols;
+    const void *data; /* device; any alignment */
+    size_t row_bytes;
+    size_t owned_bytes; /* 0 for a view */
+    void *owned;        /* freed by weight_release */
+};
+
+/* Keys and values of all sequences, in blocks of KV_BLOCK_TOKENS positions. A block holds, for each
+ * layer and kv head in turn, K transposed [head_dim][KV_BLOCK_TOKENS], then V
+ * [KV_BLOCK_TOKENS][head_dim]. Positions never written hold anything, also NaN. */
+enum { KV_BLOCK_TOKENS = 32 };
+struct kv_pool {
+    float *base; /* device, 64-byte aligned */
+    int32_t n_blocks;
+    int32_t n_layers, n_kv_heads, head_dim;
+};
+static inline size_t kv_head_floats(const struct kv_pool *kv) {
+    return (size_t)2 * KV_BLOCK_TOKENS * (size_t)kv->head_dim;
+}
+static inline size_t kv_block_floats(const struct kv_pool *kv) {
+    return kv_head_floats(kv) * (size_t)kv->n_layers * (size_t)kv->n_kv_heads;
+}
+
+/* One row of a step: a token (or embedding) of a sequence at a position. */
+struct batch_row {
+    int32_t seq;         /* index into block_tables */
+    int32_t pos;         /* from 0 */
+    int32_t token;       /* id; -1: the row comes from `embeddings` */
+    int32_t embedding;   /* row of `embeddings` when token is -1 */
+    int32_t visible_end; /* sees keys at positions < visible_end; pos + 1 when causal */
+};
+
+/* y = epilogue(norm(x) W^T + bias), over m rows and 1..3 weights that share x. */
+enum activation { ACT_NONE, ACT_SILU_MUL, ACT_GELU_TANH_MUL };
+struct linear_args {
+    const float *x; /* device [m, k], row stride ldx */
+    int64_t m, k, ldx;
+    const float *norm; /* device [k] gain of an RMS norm of x first; NULL: none */
+    float norm_eps;
+    int n_weights; /* 1..3; all have k columns */
+    const struct tensor *w[3];
+    const float *bias[3]; /* device [rows of w]; NULL: none */
+    float *y[3];          /* device [m, rows of w], row stride ldy; y[1] unused with *_MUL */
+    int64_t ldy[3];
+    /* ACT_*_MUL takes two weights of equal rows: y[0] = act(w[0] x) * (w[1] x). */
+    enum activation act;
+    /* With one weight: y[0] = residual + (post_norm ? rms(w x, post_norm) : w x). Row stride
+     * ldy[0]; residual may equal y[0]; either may be NULL. */
+    const float *residual;
+    const float *post_norm; /* device gain [rows of w[0]] */
+    float post_norm_eps;
+};
+
+/* Rotary embedding: angle = (float)pos * inv_freq[i], cos and sin of that f32, times factor.
+ * Rotate-half pairs (i, i + n/2), or interleaved pairs (2i, 2i + 1); n = rotary_dim <= head_dim,
+ * what lies beyond is left. */
+struct rope {
+    const float *inv_freq; /* device [rotary_dim / 2] */
+    int32_t rotary_dim;
+    float attention_factor;
+    bool interleaved;
+};
+
+/* Per head: RMS norm of q and k (gains [head_dim], NULL: none), then rope; q stays, k and v go to
+ * the cache at each row's position. */
+struct rope_cache_args {
+    int64_t m;
+    const struct batch_row *rows; /* host */
+    float *q;                     /* device [m, n_heads * head_dim], row stride ldq */
+    float *k, *v;                 /* device [m, n_kv_heads * head_dim], row strides ldk, ldv */
+    int64_t ldq, ldk, ldv;
+    int32_t n_heads;
+    const float *q_norm, *k_norm;
+    float norm_eps;
+    struct rope rope;
+    struct kv_pool *kv;
+    int32_t layer;
+    const int32_t *const *block_tables; /* host: per sequence, block ids by position / 32 */
+};
+
+/* softmax(scale q k^T) v over each row's visible keys: positions [max(0, pos - window + 1),
+ * visible_end), window 0 = all. Query head h uses kv head h / (n_heads / n_kv_heads). Sequences
+ * whose tables name the same block are served by one read of it. */
+struct attention_args {
+    int64_t m;
+    const struct batch_row *rows; /* host */
+    const float *q;               /* device [m, n_heads * head_dim] */
+    float *out;                   /* device, the same shape; not q */
+    int64_t ldq, ldo;
+    int32_t n_heads;
+    int32_t window;
+    float scale;
+    const struct kv_pool *kv;
+    int32_t layer;
+    const int32_t *const *block_tables;
+};
+
+/* x[m, k]: row of the table (any weight dtype) times scale, or a row of embeddings unscaled. */
+struct embed_args {
+    int64_t m;
+    const struct batch_row *rows; /* host */
+    const struct tensor *table;
+    const float *embeddings; /* device [*, k] */
+    float scale;
+    float *x; /* device [m, k] */
+};
+
+/* logits[i, :] = cap(norm(x[row_index[i]]) W^T); softcap c > 0: c * tanh(logit / c). */
+struct head_args {
+    const float *x; /* device [*, k] */
+    int64_t k, ldx;
+    const int32_t *row_index; /* host [n] */
+    int64_t n;
+    const float *norm;
+    float norm_eps;
+    const struct tensor *w;
+    float softcap;
+    float *logits; /* host [n, rows of w], row stride ld_logits */
+    int64_t ld_logits;
+};
+
+/* The largest step a stream must take; its scratch is sized by it once. */
+struct stream_limits {
+    int64_t max_rows;      /* m of any step */
+    int64_t max_k;         /* widest x */
+    int64_t max_n;         /* widest y */
+    int64_t max_head_rows; /* n of head */
+    int32_t n_heads, n_kv_heads, head_dim;
+    int64_t max_positions; /* longest sequence */
+};
+
+struct backend_ops {
+    const char *name; /* "cpu" */
+    void (*destroy)(struct backend *be);
+    /* What the device is called, for people: "avx2, 2 threads". Lent. */
+    const char *(*describe)(const struct backend *be);
+    size_t (*memory_bytes)(const struct backend *be); /* usable in all */
+
+    /* Device memory, zeroed, 64-byte aligned; NULL with message on failure. */
+    void *(*alloc)(struct backend *be, size_t bytes);
+    void (*free)(struct backend *be, void *p);
+    void (*upload)(struct backend *be, void *device, const void *host, size_t bytes);
+
+    /* Make w usable: a view of data where possible. E_DTYPE if the device cannot compute it. */
+    karma_status (*weight_load)(struct backend *be, enum dtype dtype, int64_t rows, int64_t cols,
+                                const void *data, struct tensor *w);
+    void (*weight_release)(struct backend *be, struct tensor *w);
+
+    size_t (*stream_bytes)(const struct backend *be, const struct stream_limits *limits);
+    karma_status (*stream_create)(struct backend *be, const struct stream_limits *limits,
+                                  struct stream **out);
+    void (*stream_destroy)(struct stream *s);
+
+    void (*embed)(struct stream *s, const struct embed_args *a);
+    void (*linear)(struct stream *s, const struct linear_args *a);
+    void (*rope_cache)(struct stream *s, const struct rope_cache_args *a);
+    void (*attention)(struct stream *s, const struct attention_args *a);
+    void (*head)(struct stream *s, const struct head_args *a);
+    /* Copy device memory (a KV block that two sequences begin alike). */
+    void (*copy)(struct stream *s, void *to, const void *from, size_t bytes);
+    /* Wait until all steps given so far are done and host results are visible. */
+    void (*finish)(struct stream *s);
+    /* Reads of a KV block (of one layer and kv head) by attention since the stream was made, for
+     * several sequences at once and for one. Between steps only. */
+    void (*attention_reads)(const struct stream *s, uint64_t *shared, uint64_t *unshared);
+};
+
+/* Every implementation begins with this. */
+struct backend {
+    const struct backend_ops *ops;
+};
+struct stream {
+    struct backend *be;
+};
+
+/* device: "auto" or "cpu" (a build with CUDA adds "cuda", "cuda:1"); one that is not there is
+ * E_USAGE, never replaced by another. threads 0: as many as we may use. */
+karma_status backend_create(const char *device, int threads, struct backend **out);
+void backend_destroy(struct backend *be);
+
+#endif

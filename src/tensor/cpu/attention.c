@@ -1,0 +1,273 @@
+/*
+ * attention.c - attention over the block table. The rows of a step are put in an order in which
+ * those that read the same KV blocks stand together, and cut into chunks; threads claim a chunk and
+ * a kv head. Inside, blocks are walked in key order: the queries of neighbouring rows that name the
+ * same block meet it as one, whatever sequences they are of. Each query then merges its partial
+ * result as doc/numerics.md says, so how they were grouped leaves no trace.
+ */
+#include <assert.h>
+#include <string.h>
+
+#include "tensor/cpu/cpu.h"
+
+enum { CACHE_LINE = 64 };
+
+struct job {
+    struct cpu_stream *s;
+    const struct attention_args *a;
+    int64_t n_chunks;
+    int32_t group; /* query heads of a kv head */
+};
+
+static int32_t first_key(const struct attention_args *a, const struct batch_row *row) {
+    return a->window > 0 && row->pos >= a->window ? row->pos - a->window + 1 : 0;
+}
+
+static int32_t first_block(const struct attention_args *a, const struct batch_row *row) {
+    return first_key(a, row) / KV_BLOCK_TOKENS;
+}
+
+static int32_t end_block(const struct batch_row *row) {
+    return (row->visible_end + KV_BLOCK_TOKENS - 1) / KV_BLOCK_TOKENS;
+}
+
+/* Order by the blocks both rows see, what ends early first. */
+static int compare_rows(const struct attention_args *a, int32_t i, int32_t j) {
+    const struct batch_row *x = &a->rows[i], *y = &a->rows[j];
+    const int32_t *tx = a->block_tables[x->seq], *ty = a->block_tables[y->seq];
+    const int32_t bx = first_block(a, x), by = first_block(a, y);
+    const int32_t ex = end_block(x), ey = end_block(y);
+    const int32_t end = ex < ey ? ex : ey;
+    for (int32_t b = bx > by ? bx : by; tx != ty && b < end; b++)
+        if (tx[b] != ty[b]) return tx[b] < ty[b] ? -1 : 1;
+    return (ex > ey) - (ex < ey);
+}
+
+/* A stable merge sort of order[0..n); most steps come sorted. */
+static void sort_rows(const struct attention_args *a, int32_t *order, int32_t *space, int64_t n) {
+    bool sorted = true;
+    for (int64_t i = 1; i < n && sorted; i++)
+        sorted = compare_rows(a, order[i - 1], order[i]) <= 0;
+    if (sorted) return;
+    const int64_t half = n / 2;
+    sort_rows(a, order, space, half);
+    sort_rows(a, order + half, space, n - half);
+    memcpy(space, order, (size_t)half * sizeof(*order));
+    int64_t i = 0, j = half, to = 0;
+    while (i < half && j < n)
+        order[to++] = compare_rows(a, order[j], space[i]) < 0 ? order[j++] : space[i++];
+    while (i < half)
+        order[to++] = space[i++];
+}
+
+static bool share_a_block(const struct attention_args *a, int32_t i, int32_t j) {
+    const struct batch_row *x = &a->rows[i], *y = &a->rows[j];
+    if (x->seq == y->seq) return true;
+    const int32_t bx = first_block(a, x), by = first_block(a, y);
+    const int32_t b = bx > by ? bx : by;
+    return b < end_block(x) && b < end_block(y) &&
+           a->block_tables[x->seq][b] == a->block_tables[y->seq][b];
+}
+
+/* Fill order and chunk_start; returns the number of chunks. */
+static int64_t plan(struct cpu_stream *s, const struct attention_args *a, int32_t group) {
+    for (int64_t i = 0; i < a->m; i++)
+        s->order[i] = (int32_t)i;
+    sort_rows(a, s->order, s->sort_space, a->m);
+    const int64_t most = group < QUERY_CHUNK ? QUERY_CHUNK / group : 1;
+    int64_t n = 0, start = 0;
+    s->chunk_start[0] = 0;
+    for (int64_t i = 1; i < a->m; i++) {
+        if (i - start < most && share_a_block(a, s->order[i - 1], s->order[i])) continue;
+        s->chunk_start[++n] = (int32_t)i;
+        start = i;
+    }
+    s->chunk_start[++n] = (int32_t)a->m;
+    return n;
+}
+
+struct walk { /* one chunk and one kv head */
+    const struct job *job;
+    struct cpu_thread *th;
+    const int32_t *order; /* the chunk's rows */
+    int32_t n_rows;
+    int32_t kv_head;
+    int64_t head_dim;
+};
+
+static const struct batch_row *row_of(const struct walk *w, int64_t query) {
+    return &w->job->a->rows[w->order[query / w->job->group]];
+}
+
+static int64_t head_offset(const struct walk *w, int64_t query) {
+    return (w->kv_head * w->job->group + query % w->job->group) * w->head_dim;
+}
+
+/* Queries [q0, q0 + r) as a token tile. Most blocks meet the same tiles as the block before. */
+static const float *turned_tile(struct walk *w, int64_t q0, int r) {
+    struct cpu_thread *th = w->th;
+    float *tile = th->q + q0 * w->head_dim;
+    if (th->tile_end[q0] == q0 + r) return tile;
+    for (int64_t q = q0 < TILE_TOKENS ? 0 : q0 - TILE_TOKENS; q < q0; q++)
+        if (th->tile_end[q] > q0) th->tile_end[q] = 0;
+    for (int64_t q = q0; q < q0 + r; q++)
+        th->tile_end[q] = 0;
+    th->tile_end[q0] = (int32_t)(q0 + r);
+    const struct attention_args *a = w->job->a;
+    for (int t = 0; t < r; t++) {
+        const int64_t row = w->order[(q0 + t) / w->job->group];
+        const float *from = a->q + row * a->ldq + head_offset(w, q0 + t);
+        for (int64_t d = 0; d < w->head_dim; d++)
+            tile[d * r + t] = from[d];
+    }
+    return tile;
+}
+
+/* The block that will be met next, fetched a piece at a time while this one is worked on: a block
+ * is too short, and the next one too far away, for the processor to foresee it. */
+struct fetch {
+    const char *at, *end;
+    ptrdiff_t piece; /* bytes, a multiple of the cache line */
+};
+
+static void fetch_piece(struct fetch *f) {
+    const char *stop = f->end - f->at < f->piece ? f->end : f->at + f->piece;
+    for (; f->at < stop; f->at += CACHE_LINE)
+        __builtin_prefetch(f->at, 0, 2);
+}
+
+/* Queries [q0, q0 + r) and a block of keys and values. */
+static void meet(struct walk *w, int32_t block, const float *keys, int64_t q0, int r,
+                 struct fetch *next) {
+    const struct attention_args *a = w->job->a;
+    const struct kernel_set *ks = &w->job->s->be->ks;
+    struct cpu_thread *th = w->th;
+    const int64_t n = w->head_dim;
+    const float *v = keys + n * KV_BLOCK_TOKENS;
+    float max[TILE_TOKENS], sum[TILE_TOKENS], old[TILE_TOKENS], new[TILE_TOKENS];
+    int j0[TILE_TOKENS], j1[TILE_TOKENS];
+    bool begins[TILE_TOKENS], whole = true;
+
+    for (int t = 0; t < r; t++) {
+        const struct batch_row *row = row_of(w, q0 + t);
+        const int32_t base = block * KV_BLOCK_TOKENS;
+        const int32_t from = first_key(a, row) - base, to = row->visible_end - base;
+        j0[t] = from > 0 ? from : 0;
+        j1[t] = to < KV_BLOCK_TOKENS ? to : KV_BLOCK_TOKENS;
+        begins[t] = block == first_block(a, row);
+        whole = whole && j0[t] == 0 && j1[t] == KV_BLOCK_TOKENS && begins[t] == begins[0];
+    }
+    fetch_piece(next);
+    ks->tile(th->scores, turned_tile(w, q0, r), r, keys, n, true);
+    ks->softmax(th->scores, r, j0, j1, a->scale, max, sum);
+    fetch_piece(next);
+    if (whole) {
+        if (begins[0]) {
+            memcpy(th->max + q0, max, (size_t)r * sizeof(float));
+            memcpy(th->sum + q0, sum, (size_t)r * sizeof(float));
+        } else {
+            ks->combine(th->max + q0, th->sum + q0, max, sum, r, old, new);
+        }
+        ks->values(th->o + q0 * n, th->scores, r, v, n, 0, KV_BLOCK_TOKENS, begins[0] ? NULL : old,
+                   new);
+        th->count.whole_values++;
+        return;
+    }
+    for (int t = 0; t < r; t++) {
+        const int64_t q = q0 + t;
+        if (begins[t]) {
+            th->max[q] = max[t];
+            th->sum[q] = sum[t];
+        } else {
+            ks->combine(th->max + q, th->sum + q, max + t, sum + t, 1, old + t, new + t);
+        }
+        ks->values(th->o + q * n, th->scores + t * KV_BLOCK_TOKENS, 1, v, n, j0[t], j1[t],
+                   begins[t] ? NULL : old + t, new + t);
+    }
+    th->count.part_values += (uint64_t)r;
+}
+
+static const float *head_of_block(const struct walk *w, int32_t id) {
+    const struct kv_pool *kv = w->job->a->kv;
+    const int64_t head = (int64_t)w->job->a->layer * kv->n_kv_heads + w->kv_head;
+    return kv->base + (size_t)id * kv_block_floats(kv) + (size_t)head * kv_head_floats(kv);
+}
+
+static bool sees(const struct attention_args *a, const struct batch_row *row, int32_t block) {
+    return block >= first_block(a, row) && block < end_block(row);
+}
+
+/* All rows of the chunk that see the block, one run of equal block ids after the other. */
+static void visit(struct walk *w, int32_t block) {
+    const struct attention_args *a = w->job->a;
+    for (int32_t i = 0, end; i < w->n_rows; i = end) {
+        const struct batch_row *row = &a->rows[w->order[i]];
+        end = i + 1;
+        if (!sees(a, row, block)) continue;
+        const int32_t id = a->block_tables[row->seq][block];
+        bool shared = false;
+        for (; end < w->n_rows; end++) {
+            const struct batch_row *other = &a->rows[w->order[end]];
+            if (!sees(a, other, block) || a->block_tables[other->seq][block] != id) break;
+            shared = shared || other->seq != row->seq;
+        }
+        if (shared)
+            w->th->count.shared_reads++;
+        else
+            w->th->count.unshared_reads++;
+        const float *keys = head_of_block(w, id);
+        const int64_t q0 = (int64_t)i * w->job->group;
+        const int64_t n = (int64_t)(end - i) * w->job->group;
+        const int64_t n_tiles = (n + TILE_TOKENS - 1) / TILE_TOKENS;
+        struct fetch next = {0};
+        if (block + 1 < end_block(row)) {
+            const size_t bytes = kv_head_floats(a->kv) * sizeof(float);
+            next.at = (const char *)head_of_block(w, a->block_tables[row->seq][block + 1]);
+            next.end = next.at + bytes;
+            next.piece = (ptrdiff_t)(bytes / CACHE_LINE / (size_t)(2 * n_tiles) + 1) * CACHE_LINE;
+        }
+        for (int64_t t = 0; t < n_tiles; t++) {
+            const int64_t from = t * n / n_tiles, to = (t + 1) * n / n_tiles;
+            meet(w, block, keys, q0 + from, (int)(to - from), &next);
+        }
+    }
+}
+
+static void do_chunk(void *ctx, int64_t item, int thread) {
+    const struct job *job = ctx;
+    const struct attention_args *a = job->a;
+    struct cpu_stream *s = job->s;
+    /* The last chunk of a prompt sees the most keys: begin there. */
+    const int64_t chunk = job->n_chunks - 1 - item / a->kv->n_kv_heads;
+    struct walk w = {
+        .job = job,
+        .th = &s->threads[thread],
+        .order = s->order + s->chunk_start[chunk],
+        .n_rows = s->chunk_start[chunk + 1] - s->chunk_start[chunk],
+        .kv_head = (int32_t)(item % a->kv->n_kv_heads),
+        .head_dim = a->kv->head_dim,
+    };
+    const int64_t n_queries = (int64_t)w.n_rows * job->group;
+    memset(w.th->tile_end, 0, (size_t)n_queries * sizeof(*w.th->tile_end));
+    int32_t from = INT32_MAX, to = 0;
+    for (int32_t i = 0; i < w.n_rows; i++) {
+        const struct batch_row *row = &a->rows[w.order[i]];
+        if (first_block(a, row) < from) from = first_block(a, row);
+        if (end_block(row) > to) to = end_block(row);
+    }
+    for (int32_t block = from; block < to; block++)
+        visit(&w, block);
+    for (int64_t q = 0; q < n_queries; q++) {
+        float *out = a->out + w.order[q / job->group] * a->ldo + head_offset(&w, q);
+        s->be->ks.divide(out, w.th->o + q * w.head_dim, w.th->sum[q], w.head_dim);
+    }
+}
+
+void cpu_attention(struct stream *stream, const struct attention_args *a) {
+    struct cpu_stream *s = cpu_stream_of(stream);
+    assert(a->m <= s->limits.max_rows && a->kv->head_dim <= s->limits.head_dim);
+    if (a->m <= 0) return;
+    struct job job = {.s = s, .a = a, .group = a->n_heads / a->kv->n_kv_heads};
+    job.n_chunks = plan(s, a, job.group);
+    pool_run(s->be->pool, job.n_chunks * a->kv->n_kv_heads, do_chunk, &job);
+}

@@ -1,0 +1,91 @@
+/*
+ * cpu.h - the inside of the CPU backend: what its steps share. A stream's scratch is sized once by
+ * its limits; a step allocates nothing.
+ */
+#ifndef TENSOR_CPU_CPU_H
+#define TENSOR_CPU_CPU_H
+
+#include <math.h>
+
+#include "base/pool.h"
+#include "tensor/backend.h"
+#include "tensor/cpu/counters.h"
+#include "tensor/cpu/kernels.h"
+
+enum {
+    BLOCK_TILES = 20, /* token tiles that one packed panel serves */
+    BLOCK_TOKENS = BLOCK_TILES * TILE_TOKENS,
+    PACK_COLS = 2 * PANEL_COLS, /* columns of a panel in memory: 64 KiB of f32 */
+    QUERY_CHUNK = 48,           /* queries that walk the keys together */
+    ROPE_TABLES = 2,            /* a model may turn local and global layers apart */
+};
+
+struct cpu_backend {
+    struct backend base;
+    struct kernel_set ks;
+    struct pool *pool;
+    char description[64];
+};
+
+/* One thread's scratch. */
+struct cpu_thread {
+    float *panel;      /* [PACK_COLS][PANEL_ROWS] */
+    float *acc[2];     /* [BLOCK_TOKENS][PANEL_ROWS] */
+    float *rows;       /* [STREAM_TOKENS][row_stride]: rows after their norm */
+    float *q;          /* attention: turned query tiles, [chunk][head_dim] */
+    float *o;          /* [chunk][head_dim] */
+    float *scores;     /* [TILE_TOKENS][KV_BLOCK_TOKENS] */
+    float *max, *sum;  /* [chunk] */
+    int32_t *tile_end; /* [chunk]: end of the turned tile that begins at a query, else 0 */
+    struct cpu_counters count;
+};
+
+/* cos and sin of the rows of the last step that asked with this rope: layers ask again. */
+struct rope_table {
+    float *inv_freq; /* [head_dim / 2] */
+    int32_t rotary_dim;
+    float attention_factor;
+    int64_t m;
+    int32_t *pos;     /* [max_rows] */
+    float *cos, *sin; /* [max_rows][head_dim / 2] */
+};
+
+struct cpu_stream {
+    struct stream base;
+    struct cpu_backend *be;
+    struct stream_limits limits;
+    int64_t max_tokens; /* rows of the widest product */
+    int64_t max_chunk;  /* queries of an attention chunk */
+    int64_t row_stride;
+    int n_threads;
+    struct cpu_thread *threads;
+    float *turned; /* token tiles of a product's input, [max_tokens][max_k] */
+    float *post;   /* output before its post norm, [max_tokens][max_k] */
+    struct rope_table rope[ROPE_TABLES];
+    int rope_next;
+    int32_t *order; /* attention: rows so that those who share blocks are neighbours */
+    int32_t *sort_space;
+    int32_t *chunk_start; /* [max_rows + 1] */
+    void *memory;         /* all of the above */
+};
+
+static inline struct cpu_stream *cpu_stream_of(struct stream *s) {
+    return (struct cpu_stream *)(void *)s;
+}
+
+/* y may be x. */
+static inline void rms_norm(const struct kernel_set *ks, float *y, const float *x,
+                            const float *gain, float eps, int64_t n) {
+    const float mean = ks->sum_squares(x, n) / (float)n;
+    ks->scale_gain(y, x, 1.0f / sqrtf(mean + eps), gain, n);
+}
+
+/* threads 0: as many as we may use. */
+karma_status cpu_backend_create(enum cpu_isa isa, int threads, struct backend **out);
+
+void cpu_linear(struct stream *s, const struct linear_args *a);
+void cpu_head(struct stream *s, const struct head_args *a);
+void cpu_rope_cache(struct stream *s, const struct rope_cache_args *a);
+void cpu_attention(struct stream *s, const struct attention_args *a);
+
+#endif

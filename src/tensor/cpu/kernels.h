@@ -1,0 +1,88 @@
+/*
+ * kernels.h - the inner loops of the CPU backend, one set per instruction set. A set begins as the
+ * plain reference (kernels_ref.c, which is doc/numerics.md in C) and is overridden by what the
+ * processor has. Every set gives the same bits; nothing here can fail, allocates or knows of
+ * threads.
+ *
+ * Two layouts meet in a product. A panel is PANEL_ROWS weight rows turned on their side and brought
+ * to f32: panel[k][PANEL_ROWS]. A token tile is 1..TILE_TOKENS (a single one 1..STREAM_TOKENS)
+ * rows of activations turned likewise: x[k][r]. The product of both is acc[r][PANEL_ROWS].
+ */
+#ifndef TENSOR_CPU_KERNELS_H
+#define TENSOR_CPU_KERNELS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/cpu.h"
+#include "tensor/dtype.h"
+
+enum {
+    PANEL_ROWS = 32,
+    TILE_TOKENS = 12,
+    STREAM_TOKENS = 16, /* so few tokens make one tile, for the kernels that go without a panel */
+    /* Columns of a weight that become one panel at a time; every block size divides it. */
+    PANEL_COLS = 256,
+};
+
+struct kernel_set {
+    const char *isa;
+
+    /* panel[i][j] = w[j][k0 + i], i < kn, j < n <= PANEL_ROWS; what lies at j >= n is anything. k0
+     * is a multiple of PANEL_COLS, kn of t's block. ahead: as many bytes as this call reads from w
+     * are fetched into the cache from there, in step; NULL: none. */
+    void (*pack)(float *panel, enum dtype t, const uint8_t *w, size_t row_bytes, int n, int64_t k0,
+                 int64_t kn, const uint8_t *ahead);
+    /* acc[t][j] = the chain over kn products x[i][t] panel[i][j], begun at 0 when first, else
+     * carried on from acc. r = 1..STREAM_TOKENS tokens. */
+    void (*tile)(float *acc, const float *x, int r, const float *panel, int64_t kn, bool first);
+    /* Both at once for few tokens, without a panel in memory: acc as tile() begun at 0, n =
+     * PANEL_ROWS, all k columns. False: not for this type; nothing was done. */
+    bool (*stream)(float *acc, const float *x, int r, enum dtype t, const uint8_t *w,
+                   size_t row_bytes, int64_t k, const uint8_t *ahead);
+    /* How wide stream() wants the tile of so many tokens to be; the tokens beyond are of no use. */
+    const uint8_t *stream_width; /* [STREAM_TOKENS + 1] */
+    /* xt[i][t] = x[t][i], i < k, t < r. */
+    void (*turn)(float *xt, const float *x, int64_t ldx, int r, int64_t k);
+
+    float (*sum_squares)(const float *x, int64_t n);
+    void (*scale_gain)(float *y, const float *x, float scale, const float *gain, int64_t n);
+    void (*silu_mul)(float *y, const float *gate, const float *up, int64_t n);
+    void (*gelu_tanh_mul)(float *y, const float *gate, const float *up, int64_t n);
+    void (*softcap)(float *y, float cap, int64_t n);
+
+    /* x[2 halves or pairs] turned by cos[i], sin[i], i < rotary_dim / 2. */
+    void (*rotate)(float *x, const float *cos, const float *sin, int32_t rotary_dim,
+                   bool interleaved);
+    /* r = 1..TILE_TOKENS queries and one block of keys: s[t][32] raw scores in, weights p out (0
+     * outside [j0[t], j1[t])); max[t] of the scaled scores and sum[t] of the weights. */
+    void (*softmax)(float *s, int r, const int *j0, const int *j1, float scale, float *max,
+                    float *sum);
+    /* Take the block's max and sum of r queries into theirs (m, l); a and b are what the values so
+     * far and those of the block are then worth. */
+    void (*combine)(float *m, float *l, const float *max, const float *sum, int r, float *a,
+                    float *b);
+    /* The chain over j in [j0, j1) of p[t][j] v[j][d] for every d: o[t][d] = it, or, a not NULL,
+     * o[t][d] a[t] + it b[t]. p has row stride 32, v and o head_dim. */
+    void (*values)(float *o, const float *p, int r, const float *v, int64_t head_dim, int j0,
+                   int j1, const float *a, const float *b);
+    void (*divide)(float *y, const float *o, float l, int64_t n);
+};
+
+/* The set for isa, which must be present. */
+void kernels_init(struct kernel_set *ks, enum cpu_isa isa);
+
+/* Each fills or overrides what it has. */
+void kernels_init_ref(struct kernel_set *ks);
+void kernels_init_avx2(struct kernel_set *ks);
+void kernels_init_avx512(struct kernel_set *ks);
+
+/* The parts of a vector set that live in files of their own. */
+void kernels_init_avx2_pack(struct kernel_set *ks);
+void kernels_init_avx512_pack(struct kernel_set *ks);
+
+/* The reference packing: every type, every n. Vector sets use it for what they lack. */
+void kernels_ref_pack(float *panel, enum dtype t, const uint8_t *w, size_t row_bytes, int n,
+                      int64_t k0, int64_t kn, const uint8_t *ahead);
+
+#endif

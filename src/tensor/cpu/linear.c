@@ -1,0 +1,283 @@
+/*
+ * linear.c - products with what stands before and after them. First the input is turned into token
+ * tiles (its norm taken on the way), then threads claim panels of weight rows. A thread brings a
+ * panel to f32 piece by piece and multiplies each piece by all tiles of its token block, carrying
+ * the accumulators on; what follows the product is done while they are in the cache.
+ *
+ * A thread claims one item ahead, because with few tokens the weights come from memory once and in
+ * order: while one panel is multiplied the next is fetched as one run.
+ */
+#include <assert.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#include "tensor/cpu/cpu.h"
+
+enum {
+    FETCH_AHEAD_TOKENS = 2 * TILE_TOKENS, /* above, arithmetic hides the memory */
+    ITEMS_A_THREAD = 4,                   /* below, token blocks are made smaller */
+};
+
+struct product {
+    struct cpu_stream *s;
+    const struct linear_args *a;
+    const int32_t *row_index; /* rows of x; NULL: 0, 1, 2, ... */
+    float softcap;
+    float *post; /* where w x goes when a post norm follows */
+    int64_t n_tiles, n_blocks;
+    int64_t width;   /* of the tile when there is only one: some tokens may be there for nothing */
+    int64_t n_units; /* panels, or pairs of panels of gate and up */
+    int64_t n_items;
+    _Atomic int64_t next;
+};
+
+static int64_t panels_of(const struct tensor *w) {
+    return (w->rows + PANEL_ROWS - 1) / PANEL_ROWS;
+}
+
+/* Tiles and blocks are cut evenly: no tile is left with one token to wait on one chain. */
+static int64_t tile_start(const struct product *p, int64_t tile) {
+    return tile * p->a->m / p->n_tiles;
+}
+
+static int64_t block_start(const struct product *p, int64_t block) {
+    return block * p->n_tiles / p->n_blocks;
+}
+
+static int tile_width(const struct product *p, int64_t tile) {
+    return (int)(p->n_tiles == 1 ? p->width : tile_start(p, tile + 1) - tile_start(p, tile));
+}
+
+static void prepare_tile(void *ctx, int64_t tile, int thread) {
+    const struct product *p = ctx;
+    const struct linear_args *a = p->a;
+    const struct kernel_set *ks = &p->s->be->ks;
+    const int64_t start = tile_start(p, tile), stride = p->s->row_stride;
+    const int64_t r = tile_start(p, tile + 1) - start;
+    const int width = tile_width(p, tile);
+    float *out = p->s->turned + start * a->k;
+    if (!a->norm && !p->row_index && r == width) {
+        ks->turn(out, a->x + start * a->ldx, a->ldx, width, a->k);
+        return;
+    }
+    float *rows = p->s->threads[thread].rows;
+    for (int64_t t = 0; t < r; t++) {
+        const int64_t i = p->row_index ? p->row_index[start + t] : start + t;
+        const float *x = a->x + i * a->ldx;
+        if (a->norm)
+            rms_norm(ks, rows + t * stride, x, a->norm, a->norm_eps, a->k);
+        else
+            memcpy(rows + t * stride, x, (size_t)a->k * sizeof(float));
+    }
+    for (int64_t t = r; t < width; t++)
+        memset(rows + t * stride, 0, (size_t)a->k * sizeof(float));
+    ks->turn(out, rows, stride, width, a->k);
+}
+
+/* The panel of a unit: its weight and the rows from `base` on that are multiplied. The last panel
+ * of a weight is moved back to be full; `skip` rows of it belong to the one before. */
+struct panel {
+    const struct tensor *w;
+    int which;
+    int64_t base;
+    int n, skip;
+};
+
+static struct panel panel_at(const struct tensor *w, int which, int64_t index) {
+    struct panel q = {.w = w, .which = which, .base = index * PANEL_ROWS};
+    if (w->rows < PANEL_ROWS) {
+        q.n = (int)w->rows;
+        return q;
+    }
+    q.n = PANEL_ROWS;
+    if (q.base + PANEL_ROWS > w->rows) {
+        q.skip = (int)(q.base + PANEL_ROWS - w->rows);
+        q.base -= q.skip;
+    }
+    return q;
+}
+
+static struct panel unit_panel(const struct product *p, int64_t unit, int which) {
+    if (p->a->act != ACT_NONE) return panel_at(p->a->w[which], which, unit);
+    int w = 0;
+    while (unit >= panels_of(p->a->w[w]))
+        unit -= panels_of(p->a->w[w++]);
+    return panel_at(p->a->w[w], w, unit);
+}
+
+static const uint8_t *panel_data(const struct panel *q) {
+    return (const uint8_t *)q->w->data + (size_t)q->base * q->w->row_bytes;
+}
+
+static void multiply(const struct product *p, const struct panel *q, int64_t block,
+                     struct cpu_thread *th, float *acc, const uint8_t *ahead) {
+    const struct kernel_set *ks = &p->s->be->ks;
+    const enum dtype t = q->w->dtype;
+    const int64_t k = p->a->k;
+    const int64_t tile0 = block_start(p, block), tile1 = block_start(p, block + 1);
+    const int64_t token0 = tile_start(p, tile0);
+    const uint8_t *w = panel_data(q);
+    if (p->n_tiles == 1 && q->n == PANEL_ROWS &&
+        ks->stream(acc, p->s->turned, tile_width(p, 0), t, w, q->w->row_bytes, k, ahead)) {
+        th->count.streamed[t]++;
+        return;
+    }
+    th->count.packed[t]++;
+    const int64_t step = p->n_tiles == 1 ? PANEL_COLS : PACK_COLS;
+    for (int64_t k0 = 0; k0 < k; k0 += step) {
+        const int64_t kn = k - k0 < step ? k - k0 : step;
+        ks->pack(th->panel, t, w, q->w->row_bytes, q->n, k0, kn, ahead);
+        if (ahead) ahead += (size_t)(kn / dtype_block_elems(t)) * dtype_block_bytes(t) * PANEL_ROWS;
+        for (int64_t i = tile0; i < tile1; i++) {
+            const int64_t start = tile_start(p, i);
+            const int r = tile_width(p, i);
+            ks->tile(acc + (start - token0) * PANEL_ROWS, p->s->turned + start * k + k0 * r, r,
+                     th->panel, kn, k0 == 0);
+        }
+        th->count.tiles += (uint64_t)(tile1 - tile0);
+    }
+}
+
+static void add_bias(float *acc, const struct product *p, const struct panel *q, int64_t m) {
+    const float *bias = p->a->bias[q->which];
+    if (!bias) return;
+    for (int64_t i = 0; i < m; i++)
+        for (int j = 0; j < q->n; j++)
+            acc[i * PANEL_ROWS + j] += bias[q->base + j];
+}
+
+/* Hand the accumulators of tokens [token0, token0 + m) on. */
+static void deliver(const struct product *p, const struct panel *q, float *const acc[2],
+                    int64_t token0, int64_t m) {
+    const struct linear_args *a = p->a;
+    const struct kernel_set *ks = &p->s->be->ks;
+    const int64_t row = q->base + q->skip;
+    const int n = q->n - q->skip;
+    const int64_t ldy = p->post ? q->w->rows : a->ldy[q->which];
+    float *y = (p->post ? p->post : a->y[q->which]) + token0 * ldy + row;
+    const float *residual = a->residual && !p->post ? a->residual + token0 * ldy + row : NULL;
+    for (int64_t i = 0; i < m; i++, y += ldy) {
+        const float *from = acc[0] + i * PANEL_ROWS + q->skip;
+        switch (a->act) {
+        case ACT_SILU_MUL:
+            ks->silu_mul(y, from, acc[1] + i * PANEL_ROWS + q->skip, n);
+            continue;
+        case ACT_GELU_TANH_MUL:
+            ks->gelu_tanh_mul(y, from, acc[1] + i * PANEL_ROWS + q->skip, n);
+            continue;
+        case ACT_NONE:
+            break;
+        }
+        if (residual) {
+            for (int j = 0; j < n; j++)
+                y[j] = residual[j] + from[j];
+            residual += ldy;
+        } else {
+            memcpy(y, from, (size_t)n * sizeof(float));
+            if (p->softcap > 0) ks->softcap(y, p->softcap, n);
+        }
+    }
+}
+
+static void do_item(const struct product *p, int64_t item, int64_t next, int thread) {
+    struct cpu_thread *th = &p->s->threads[thread];
+    const int64_t block = item / p->n_units, unit = item % p->n_units;
+    const int64_t token0 = tile_start(p, block_start(p, block));
+    const int64_t m = tile_start(p, block_start(p, block + 1)) - token0;
+    const int n_panels = p->a->act == ACT_NONE ? 1 : 2;
+    const bool fetch = p->a->m <= FETCH_AHEAD_TOKENS;
+    struct panel q[2];
+    for (int i = 0; i < n_panels; i++)
+        q[i] = unit_panel(p, unit, i);
+    for (int i = 0; i < n_panels; i++) {
+        const uint8_t *ahead = NULL;
+        if (fetch && i + 1 < n_panels) {
+            ahead = panel_data(&q[i + 1]);
+        } else if (fetch && next < p->n_items) {
+            struct panel after = unit_panel(p, next % p->n_units, 0);
+            ahead = panel_data(&after);
+        }
+        multiply(p, &q[i], block, th, th->acc[i], ahead);
+        add_bias(th->acc[i], p, &q[i], m);
+    }
+    deliver(p, &q[0], th->acc, token0, m);
+}
+
+static void work(void *ctx, int64_t item, int thread) {
+    (void)item; /* one a thread: the claiming is below */
+    struct product *p = ctx;
+    int64_t mine = atomic_fetch_add_explicit(&p->next, 1, memory_order_relaxed);
+    while (mine < p->n_items) {
+        const int64_t next = atomic_fetch_add_explicit(&p->next, 1, memory_order_relaxed);
+        do_item(p, mine, next, thread);
+        mine = next;
+    }
+}
+
+static void finish_row(void *ctx, int64_t i, int thread) {
+    (void)thread;
+    const struct product *p = ctx;
+    const struct linear_args *a = p->a;
+    const struct kernel_set *ks = &p->s->be->ks;
+    const int64_t n = a->w[0]->rows;
+    float *x = p->post + i * n, *y = a->y[0] + i * a->ldy[0];
+    if (!a->residual) {
+        rms_norm(ks, y, x, a->post_norm, a->post_norm_eps, n);
+        return;
+    }
+    rms_norm(ks, x, x, a->post_norm, a->post_norm_eps, n);
+    const float *residual = a->residual + i * a->ldy[0];
+    for (int64_t j = 0; j < n; j++)
+        y[j] = residual[j] + x[j];
+}
+
+static void run(struct product *p) {
+    const struct linear_args *a = p->a;
+    struct cpu_stream *s = p->s;
+    struct pool *pool = s->be->pool;
+    assert(a->m <= s->max_tokens && a->k <= s->limits.max_k);
+    assert(a->act == ACT_NONE || a->n_weights == 2);
+    assert(!a->post_norm || a->w[0]->rows <= s->limits.max_k);
+    if (a->m <= 0) return;
+    p->post = a->post_norm ? s->post : NULL;
+    const bool one_tile = a->m <= STREAM_TOKENS;
+    p->n_tiles = one_tile ? 1 : (a->m + TILE_TOKENS - 1) / TILE_TOKENS;
+    p->width = one_tile ? s->be->ks.stream_width[a->m] : 0;
+    p->n_units = panels_of(a->w[0]);
+    for (int i = 1; i < a->n_weights && a->act == ACT_NONE; i++)
+        p->n_units += panels_of(a->w[i]);
+    p->n_blocks = (p->n_tiles + BLOCK_TILES - 1) / BLOCK_TILES;
+    const int64_t wanted = (int64_t)ITEMS_A_THREAD * s->n_threads;
+    if (p->n_units * p->n_blocks < wanted) {
+        p->n_blocks = (wanted + p->n_units - 1) / p->n_units;
+        if (p->n_blocks > p->n_tiles) p->n_blocks = p->n_tiles;
+    }
+    p->n_items = p->n_units * p->n_blocks;
+    pool_run(pool, p->n_tiles, prepare_tile, p);
+    atomic_store(&p->next, 0);
+    pool_run(pool, s->n_threads, work, p);
+    if (p->post) pool_run(pool, a->m, finish_row, p);
+}
+
+void cpu_linear(struct stream *stream, const struct linear_args *a) {
+    struct product p = {.s = cpu_stream_of(stream), .a = a};
+    run(&p);
+}
+
+void cpu_head(struct stream *stream, const struct head_args *h) {
+    const struct linear_args a = {
+        .x = h->x,
+        .m = h->n,
+        .k = h->k,
+        .ldx = h->ldx,
+        .norm = h->norm,
+        .norm_eps = h->norm_eps,
+        .n_weights = 1,
+        .w = {h->w},
+        .y = {h->logits},
+        .ldy = {h->ld_logits},
+    };
+    struct product p = {
+        .s = cpu_stream_of(stream), .a = &a, .row_index = h->row_index, .softcap = h->softcap};
+    run(&p);
+}

@@ -1,0 +1,66 @@
+/*
+ * math.h - the scalar functions of doc/numerics.md. The vector kernels do the same operations in
+ * the same order, so that either form gives the same bits. fmaf() is one rounding everywhere: an
+ * instruction where the file is compiled for it, the C library's exact function elsewhere.
+ */
+#ifndef TENSOR_CPU_MATH_H
+#define TENSOR_CPU_MATH_H
+
+#include <math.h>
+#include <stdint.h>
+
+/* exp: n = x / ln 2 to the nearest integer, r = x - n ln 2 with ln 2 in two parts (the first has
+ * 15 bits, so that n times it is exact), then 1 + r + r^2 (C2 + ... + C6 r^4). C2..C6 are minimax
+ * for the relative error on |r| <= 0.3475 (3.2e-9 before they are rounded to f32). */
+#define EXP_LOWEST  (-104.0f)
+#define EXP_HIGHEST 88.73f
+#define EXP_LOG2E   1.44269504088896341f
+#define EXP_MAGIC   12582912.0f /* 1.5 * 2^23: adding it rounds to an integer */
+#define EXP_LN2_HI  0.693145751953125f
+#define EXP_LN2_LO  1.42860682030941723e-6f
+#define EXP_C2      4.999999404e-01f
+#define EXP_C3      1.666651964e-01f
+#define EXP_C4      4.166840389e-02f
+#define EXP_C5      8.368899114e-03f
+#define EXP_C6      1.381422160e-03f
+
+static inline float exp_power_of_two(int32_t n) { /* -126 <= n <= 127 */
+    union {
+        uint32_t u;
+        float f;
+    } v = {.u = (uint32_t)(n + 127) << 23};
+    return v.f;
+}
+
+static inline float exp_f32(float x) {
+    if (!(x >= EXP_LOWEST)) return x < EXP_LOWEST ? 0.0f : x; /* NaN stays NaN */
+    if (x > EXP_HIGHEST) return INFINITY;
+    const float n = fmaf(x, EXP_LOG2E, EXP_MAGIC) - EXP_MAGIC;
+    float r = fmaf(n, -EXP_LN2_HI, x);
+    r = fmaf(n, -EXP_LN2_LO, r);
+    float p = fmaf(EXP_C6, r, EXP_C5);
+    p = fmaf(p, r, EXP_C4);
+    p = fmaf(p, r, EXP_C3);
+    p = fmaf(p, r, EXP_C2);
+    p = fmaf(p, r * r, r);
+    p = p + 1.0f;
+    /* 2^n in two factors: the first product is exact, the second rounds once, subnormal or not. */
+    const int32_t i = (int32_t)n, half = i >> 1;
+    return p * exp_power_of_two(half) * exp_power_of_two(i - half);
+}
+
+static inline float silu(float z) {
+    return z / (1.0f + exp_f32(-z));
+}
+
+static inline float tanh_f32(float u) {
+    return 1.0f - 2.0f / (exp_f32(2.0f * u) + 1.0f);
+}
+
+static inline float gelu_tanh(float z) {
+    const float cube = z * z * z;
+    const float u = 0.7978845608f * fmaf(0.044715f, cube, z);
+    return 0.5f * z * (1.0f + tanh_f32(u));
+}
+
+#endif
