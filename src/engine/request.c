@@ -1,0 +1,294 @@
+/* request.c - see request.h. */
+#include "engine/request.h"
+
+#include <string.h>
+
+enum { TEXT_BYTES_A_TOKEN = 8 }; /* room made ahead; most tokens are shorter */
+
+static karma_status check_options(const karma_generate_options *o,
+                                  const struct tokenizer *tokenizer) {
+    if (o->struct_size != sizeof(*o)) {
+        return status_fail(KARMA_E_ABI, "karma_generate_options: expected %zu bytes, found %u",
+                           sizeof(*o), o->struct_size);
+    }
+    if (o->max_tokens < 1) {
+        return status_fail(KARMA_E_RANGE, "max_tokens: expected 1 or more, found %d",
+                           o->max_tokens);
+    }
+    if (o->n_top_logprobs < -1 || o->n_top_logprobs > REQUEST_MAX_TOP) {
+        return status_fail(KARMA_E_RANGE, "n_top_logprobs: expected -1 to %d, found %d",
+                           REQUEST_MAX_TOP, o->n_top_logprobs);
+    }
+    for (size_t i = 0; o->stop && o->stop[i]; i++) {
+        if (!tokenizer) return status_fail(KARMA_E_USAGE, "stop: the engine has no tokenizer");
+        if (!o->stop[i][0]) return status_fail(KARMA_E_RANGE, "stop: an empty string");
+    }
+    return KARMA_OK;
+}
+
+static karma_status check_prompt(const int32_t *tokens, size_t n, int64_t vocab_size,
+                                 int32_t n_ctx) {
+    if (n == 0) return status_fail(KARMA_E_RANGE, "the prompt is empty");
+    if (n >= (size_t)n_ctx) {
+        return status_fail(KARMA_E_LIMIT,
+                           "the prompt has %zu tokens, n_ctx %d leaves no room for an answer", n,
+                           n_ctx);
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (tokens[i] >= 0 && tokens[i] < vocab_size) continue;
+        return status_fail(KARMA_E_RANGE,
+                           "prompt token %zu: id %d is outside the vocabulary of %lld", i,
+                           tokens[i], (long long)vocab_size);
+    }
+    return KARMA_OK;
+}
+
+static karma_status copy_stops(struct request *r, const karma_generate_options *o) {
+    if (o->n_stop_tokens) {
+        r->stop_tokens =
+            arena_dup(&r->memory, o->stop_tokens, o->n_stop_tokens * sizeof(*o->stop_tokens));
+        if (!r->stop_tokens) return KARMA_E_NOMEM;
+        r->n_stop_tokens = o->n_stop_tokens;
+    }
+    size_t n = 0;
+    while (o->stop && o->stop[n])
+        n++;
+    if (n == 0) return KARMA_OK;
+    r->stop = arena_calloc(&r->memory, n + 1, sizeof(*r->stop));
+    if (!r->stop) return KARMA_E_NOMEM;
+    for (size_t i = 0; i < n; i++) {
+        r->stop[i] = arena_strdup(&r->memory, o->stop[i]);
+        if (!r->stop[i]) return KARMA_E_NOMEM;
+        const size_t len = strlen(r->stop[i]);
+        if (len > r->longest_stop) r->longest_stop = len;
+    }
+    return KARMA_OK;
+}
+
+static karma_status make_logprobs(struct request *r, int64_t vocab_size) {
+    const size_t n_new = (size_t)(r->n_limit - r->n_prompt);
+    if (r->wants_prompt_logprobs) {
+        r->prompt_logprobs = arena_calloc(&r->memory, (size_t)r->n_prompt, sizeof(float));
+        if (!r->prompt_logprobs) return KARMA_E_NOMEM;
+    }
+    if (r->n_top_logprobs < 0) return KARMA_OK;
+    if (r->n_top_logprobs > vocab_size) r->n_top_logprobs = (int32_t)vocab_size;
+    const size_t n_top = (size_t)r->n_top_logprobs;
+    r->logprobs = arena_calloc(&r->memory, n_new, sizeof(*r->logprobs));
+    int32_t *ids = arena_calloc(&r->memory, n_new * n_top + 1, sizeof(*ids));
+    float *values = arena_calloc(&r->memory, n_new * n_top + 1, sizeof(*values));
+    if (!r->logprobs || !ids || !values) return KARMA_E_NOMEM;
+    for (size_t i = 0; i < n_new; i++) {
+        r->logprobs[i].top_tokens = ids + i * n_top;
+        r->logprobs[i].top_logprobs = values + i * n_top;
+        r->logprobs[i].n_top = r->n_top_logprobs;
+    }
+    return KARMA_OK;
+}
+
+karma_status request_create(const char *key, const int32_t *tokens, size_t n_tokens,
+                            const karma_generate_options *options, int64_t vocab_size,
+                            int32_t n_ctx, const struct tokenizer *tokenizer,
+                            struct request **out) {
+    *out = NULL;
+    const struct sampler_options sampling = {
+        .do_sample = options->do_sample,
+        .temperature = options->temperature,
+        .top_k = options->top_k,
+        .top_p = options->top_p,
+        .min_p = options->min_p,
+        .repetition_penalty = options->repetition_penalty,
+    };
+    karma_status st = check_options(options, tokenizer);
+    if (st == KARMA_OK) st = sampler_check(&sampling);
+    if (st == KARMA_OK) st = check_prompt(tokens, n_tokens, vocab_size, n_ctx);
+    if (st < 0) return st;
+
+    struct request *r = mem_calloc(1, sizeof(*r));
+    if (!r) return KARMA_E_NOMEM;
+    r->sampling = sampling;
+    r->n_top_logprobs = options->n_top_logprobs;
+    r->wants_prompt_logprobs = options->prompt_logprobs;
+    r->n_prompt = r->n_tokens = (int32_t)n_tokens;
+    r->n_limit =
+        options->max_tokens < n_ctx - r->n_prompt ? r->n_prompt + options->max_tokens : n_ctx;
+    const char *stream_key = options->stream_key ? options->stream_key : "";
+    rng_init(&r->rng, options->seed, stream_key, strlen(stream_key));
+
+    st = KARMA_E_NOMEM;
+    if (key) {
+        r->key = arena_strdup(&r->memory, key);
+        if (!r->key) goto done;
+    }
+    r->tokens = arena_calloc(&r->memory, (size_t)r->n_limit, sizeof(*r->tokens));
+    if (!r->tokens) goto done;
+    memcpy(r->tokens, tokens, n_tokens * sizeof(*tokens));
+    st = copy_stops(r, options);
+    if (st == KARMA_OK) st = make_logprobs(r, vocab_size);
+    if (st == KARMA_OK && tokenizer) {
+        st = buf_reserve(&r->text, (size_t)(r->n_limit - r->n_prompt) * TEXT_BYTES_A_TOKEN + 1);
+    }
+    if (st < 0) goto done;
+    *out = r;
+    return KARMA_OK;
+done: /* only failures come here */
+    request_destroy(r);
+    return st;
+}
+
+void request_destroy(struct request *r) {
+    if (!r) return;
+    buf_release(&r->text);
+    arena_release(&r->memory);
+    mem_free(r);
+}
+
+void request_fail(struct request *r, karma_status st) {
+    const char *message = karma_error_message();
+    size_t len = strlen(message);
+    if (len >= sizeof(r->error)) len = sizeof(r->error) - 1;
+    memcpy(r->error, message, len);
+    r->error[len] = '\0';
+    r->status = st;
+    r->reason = st == KARMA_E_CANCELLED ? KARMA_FINISH_CANCELLED : KARMA_FINISH_ERROR;
+    r->ended = true;
+}
+
+static void end_with(struct request *r, karma_finish_reason reason) {
+    r->reason = reason;
+    r->ended = true;
+}
+
+/* Hand new text to the caller, up to `end`. */
+static void send_text(struct request *r, size_t end) {
+    if (end <= r->text_sent) return;
+    const size_t from = r->text_sent;
+    r->text_sent = end;
+    if (r->text_fn) r->text_fn(r->user, r->text.data + from, end - from);
+}
+
+/* How much of the text cannot be the beginning of a stop string. */
+static size_t settled_text(const struct request *r) {
+    size_t held = 0;
+    for (size_t i = 0; r->stop && r->stop[i]; i++) {
+        size_t n = strlen(r->stop[i]) - 1;
+        if (n > r->text.len) n = r->text.len;
+        while (n > held && memcmp(r->text.data + r->text.len - n, r->stop[i], n) != 0)
+            n--;
+        if (n > held) held = n;
+    }
+    return r->text.len - held;
+}
+
+/* The earliest stop string that reaches into what came after `old_len`; the text is cut there. */
+static bool cut_at_stop(struct request *r, size_t old_len) {
+    const size_t from = old_len > r->longest_stop ? old_len - r->longest_stop : 0;
+    size_t cut = SIZE_MAX;
+    for (size_t i = 0; r->stop && r->stop[i]; i++) {
+        const char *found = r->text.len > from ? memmem(r->text.data + from, r->text.len - from,
+                                                        r->stop[i], strlen(r->stop[i]))
+                                               : NULL;
+        if (found && (size_t)(found - r->text.data) < cut) cut = (size_t)(found - r->text.data);
+    }
+    if (cut == SIZE_MAX) return false;
+    r->text.len = cut;
+    r->text.data[cut] = '\0';
+    return true;
+}
+
+static void add_text(struct request *r, int32_t token, const struct tokenizer *tokenizer) {
+    const size_t old_len = r->text.len;
+    karma_status st = detokenizer_push(&r->detokenizer, tokenizer, token, true, &r->text);
+    if (st < 0) {
+        request_fail(r, st);
+        return;
+    }
+    if (cut_at_stop(r, old_len)) {
+        r->detokenizer = (struct detokenizer){0}; /* a partial character goes with the cut */
+        end_with(r, KARMA_FINISH_STOP);
+    }
+    send_text(r, r->ended ? r->text.len : settled_text(r));
+}
+
+/* Log-probabilities are of the unmodified logits. */
+static void note_logprobs(struct request *r, int32_t token, const float *logits,
+                          struct sampler *sampler) {
+    karma_token_logprob *l = &r->logprobs[r->n_tokens - r->n_prompt];
+    int32_t *ids = (int32_t *)(uintptr_t)l->top_tokens; /* ours; const for the caller */
+    float *values = (float *)(uintptr_t)l->top_logprobs;
+    float max;
+    const double log_sum = sampler_log_sum(logits, sampler->vocab_size, &max);
+    l->token = token;
+    l->logprob = (float)((double)logits[token] - (double)max - log_sum);
+    if (l->n_top == 0) return;
+    sampler_top(sampler, logits, l->n_top, ids, values);
+    for (int32_t i = 0; i < l->n_top; i++) {
+        values[i] = (float)((double)values[i] - (double)max - log_sum);
+    }
+}
+
+static bool is_stop_token(const struct request *r, int32_t token) {
+    for (size_t i = 0; i < r->n_stop_tokens; i++) {
+        if (r->stop_tokens[i] == token) return true;
+    }
+    return false;
+}
+
+void request_accept(struct request *r, const float *logits, struct sampler *sampler,
+                    const struct tokenizer *tokenizer) {
+    karma_status st = sampler_check_logits(logits, sampler->vocab_size);
+    if (st < 0) {
+        request_fail(r, st);
+        return;
+    }
+    const int32_t token =
+        sampler_pick(sampler, logits, &r->sampling, r->tokens, (size_t)r->n_tokens, &r->rng);
+    if (r->logprobs) note_logprobs(r, token, logits, sampler);
+    r->tokens[r->n_tokens++] = token;
+    if (is_stop_token(r, token))
+        end_with(r, KARMA_FINISH_STOP);
+    else if (tokenizer)
+        add_text(r, token, tokenizer);
+    if (!r->ended && r->n_tokens == r->n_limit) end_with(r, KARMA_FINISH_LENGTH);
+}
+
+void request_score_prompt(struct request *r, int32_t at, const float *logits, int64_t vocab_size) {
+    karma_status st = sampler_check_logits(logits, vocab_size);
+    if (st < 0) {
+        request_fail(r, st);
+        return;
+    }
+    float max;
+    const double log_sum = sampler_log_sum(logits, vocab_size, &max);
+    r->prompt_logprobs[at] = (float)((double)logits[r->tokens[at]] - (double)max - log_sum);
+}
+
+void request_report(struct request *r, const struct tokenizer *tokenizer) {
+    if (tokenizer && r->status == KARMA_OK) {
+        karma_status st = detokenizer_end(&r->detokenizer, &r->text);
+        if (st == KARMA_OK) st = buf_reserve(&r->text, 1);
+        if (st < 0)
+            request_fail(r, st);
+        else
+            send_text(r, r->text.len);
+    }
+    const bool failed = r->status < 0;
+    const char *text = tokenizer && !failed ? buf_str(&r->text) : NULL;
+    const karma_output output = {
+        .struct_size = sizeof(output),
+        .key = r->key,
+        .status = r->status,
+        .error = failed ? r->error : NULL,
+        .text = text,
+        .raw_text = text,
+        .tokens = r->tokens + r->n_prompt,
+        .n_tokens = (size_t)(r->n_tokens - r->n_prompt),
+        .n_prompt_tokens = (size_t)r->n_prompt,
+        .n_cached_tokens = (size_t)r->n_cached,
+        .finish_reason = r->reason,
+        .flags = r->reason == KARMA_FINISH_LENGTH ? KARMA_OUTPUT_CUT : 0,
+        .logprobs = r->logprobs,
+        .prompt_logprobs = r->prompt_logprobs,
+    };
+    if (r->done) r->done(r->user, &output);
+}

@@ -1,0 +1,79 @@
+/*
+ * request.h - one generation: its prompt, options, what came out so far. All its memory is taken
+ * when it is made; growing text is the one exception, and it fails the request, not the engine.
+ */
+#ifndef ENGINE_REQUEST_H
+#define ENGINE_REQUEST_H
+
+#include "base/buf.h"
+#include "base/mem.h"
+#include "base/random.h"
+#include "karma/engine.h"
+#include "nn/sampler.h"
+#include "text/tokenizer.h"
+
+enum { REQUEST_MAX_TOP = 20 };
+
+struct request {
+    struct request *next;
+    struct arena memory;
+
+    const char *key; /* NULL if none was given */
+    struct sampler_options sampling;
+    int32_t *stop_tokens;
+    size_t n_stop_tokens;
+    const char **stop; /* NULL-terminated; NULL: none */
+    size_t longest_stop;
+    int32_t n_top_logprobs; /* -1: none wanted */
+    bool wants_prompt_logprobs;
+    karma_done_fn done;
+    karma_text_fn text_fn;
+    void *user;
+
+    int32_t *tokens; /* [n_limit]: prompt, then answer */
+    int32_t n_prompt, n_tokens, n_limit;
+    struct rng rng;
+    struct detokenizer detokenizer;
+    struct buf text;
+    size_t text_sent;              /* bytes handed to text_fn */
+    karma_token_logprob *logprobs; /* [n_limit - n_prompt] */
+    float *prompt_logprobs;        /* [n_prompt] */
+
+    /* Where it runs; the engine's. */
+    int32_t slot;
+    int32_t *blocks; /* its block table, in the engine's arena */
+    int32_t n_blocks;
+    int32_t n_filled;     /* tokens whose keys and values are in the cache */
+    int32_t n_found;      /* leading blocks that came from the cache, ready or under way */
+    int32_t n_registered; /* leading blocks that others can find */
+    uint64_t chain;       /* identity of the last of those */
+    int32_t n_copied;     /* tokens at the beginning of block n_found, copied */
+    int32_t n_cached;     /* prompt tokens taken over */
+    int32_t n_scheduled;  /* rows of the step under way */
+    int32_t first_logits; /* its first row of logits in that step */
+
+    bool ended;
+    karma_finish_reason reason;
+    karma_status status;
+    char error[512]; /* when status < 0 */
+};
+
+/* vocab_size and n_ctx bound what it may ask for. tokenizer NULL: no text. Statuses as
+ * karma_engine_submit(). */
+karma_status request_create(const char *key, const int32_t *tokens, size_t n_tokens,
+                            const karma_generate_options *options, int64_t vocab_size,
+                            int32_t n_ctx, const struct tokenizer *tokenizer, struct request **out);
+void request_destroy(struct request *r);
+
+/* Take what a row of logits says: the next token after the last one. Ends the request when it has
+ * to end, also by an error. */
+void request_accept(struct request *r, const float *logits, struct sampler *sampler,
+                    const struct tokenizer *tokenizer);
+/* The log-probability of prompt token `at` from the logits before it. */
+void request_score_prompt(struct request *r, int32_t at, const float *logits, int64_t vocab_size);
+/* End with a failure; the message is this thread's. */
+void request_fail(struct request *r, karma_status st);
+/* Hand over the output (only once). */
+void request_report(struct request *r, const struct tokenizer *tokenizer);
+
+#endif

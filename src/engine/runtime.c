@@ -1,0 +1,136 @@
+/* runtime.c - see runtime.h. */
+#include "engine/runtime.h"
+
+#include <stdio.h>
+
+#include "base/size.h"
+
+static int32_t blocks_of(int64_t n_tokens) {
+    return (int32_t)((n_tokens + KV_BLOCK_TOKENS - 1) / KV_BLOCK_TOKENS);
+}
+
+/* What a plan takes, in bytes; UINT64_MAX where no number fits. */
+struct plan {
+    uint64_t weights, block, cache, scratch, sum;
+};
+
+static uint64_t sum_of(uint64_t a, uint64_t b) {
+    uint64_t sum;
+    return size_add(a, b, &sum) ? sum : UINT64_MAX;
+}
+
+static uint64_t product_of(uint64_t a, uint64_t b) {
+    uint64_t product;
+    return size_mul(a, b, &product) ? product : UINT64_MAX;
+}
+
+static struct kv_pool pool_of(const struct model *m) {
+    return (struct kv_pool){
+        .n_layers = m->info.n_layers,
+        .n_kv_heads = m->info.n_kv_heads,
+        .head_dim = m->info.head_dim,
+    };
+}
+
+static struct stream_limits stream_limits_of(const struct model *m,
+                                             const struct runtime_limits *limits, int32_t n_ctx,
+                                             size_t *scratch_floats) {
+    struct engine_need need = {0};
+    m->family->need(m->self, limits->max_rows, &need);
+    need.stream.max_rows = limits->max_rows;
+    need.stream.max_head_rows = limits->max_head_rows;
+    need.stream.max_positions = n_ctx;
+    *scratch_floats = need.scratch_floats;
+    return need.stream;
+}
+
+/* The least that serves one sequence of n_ctx. */
+static struct plan plan_for(const struct model *m, const struct runtime_limits *limits,
+                            int32_t n_ctx) {
+    size_t scratch_floats;
+    const struct stream_limits stream = stream_limits_of(m, limits, n_ctx, &scratch_floats);
+    const struct kv_pool pool = pool_of(m);
+    struct plan p = {.weights = sum_of(m->info.weight_bytes, m->info.private_bytes)};
+    p.block = sum_of(product_of(kv_block_floats(&pool), sizeof(float)), limits->host_block_bytes);
+    p.cache = product_of(p.block, (uint64_t)blocks_of(n_ctx));
+    p.scratch = sum_of(product_of(scratch_floats, sizeof(float)), limits->host_bytes);
+    p.scratch = sum_of(p.scratch, m->be->ops->stream_bytes(m->be, &stream));
+    p.sum = sum_of(sum_of(p.weights, p.cache), p.scratch);
+    return p;
+}
+
+static karma_status over_the_ceiling(const struct model *m, const struct runtime_limits *limits,
+                                     int32_t n_ctx, uint64_t ceiling) {
+    const struct plan p = plan_for(m, limits, n_ctx);
+    int32_t fits = 0, too_long = n_ctx;
+    while (too_long - fits > 1) {
+        const int32_t middle = fits + (too_long - fits) / 2;
+        if (plan_for(m, limits, middle).sum <= ceiling)
+            fits = middle;
+        else
+            too_long = middle;
+    }
+    const unsigned long long mib = 1 << 20;
+    char advice[64] = "no n_ctx fits";
+    if (fits > 0) snprintf(advice, sizeof(advice), "the largest n_ctx that fits is %d", fits);
+    return status_fail(KARMA_E_LIMIT,
+                       "memory: %llu MiB needed (weights %llu, cache for n_ctx %d %llu, scratch "
+                       "%llu), %llu allowed; %s",
+                       (unsigned long long)p.sum / mib, (unsigned long long)p.weights / mib, n_ctx,
+                       (unsigned long long)p.cache / mib, (unsigned long long)p.scratch / mib,
+                       (unsigned long long)ceiling / mib, advice);
+}
+
+karma_status runtime_create(const struct model *model, const struct runtime_limits *limits,
+                            struct runtime *rt) {
+    const struct backend_ops *ops = model->be->ops;
+    const int32_t longest = model->info.max_position_embeddings;
+    rt->model = model;
+    rt->n_ctx = limits->n_ctx;
+    if (rt->n_ctx == 0) {
+        rt->n_ctx = longest < RUNTIME_DEFAULT_CTX ? longest : RUNTIME_DEFAULT_CTX;
+    }
+    if (rt->n_ctx < 1 || rt->n_ctx > longest) {
+        return status_fail(KARMA_E_LIMIT, "n_ctx %d: the model's context is %d", rt->n_ctx,
+                           longest);
+    }
+    const uint64_t ceiling = limits->ceiling_bytes
+                                 ? limits->ceiling_bytes
+                                 : (uint64_t)((double)ops->memory_bytes(model->be) * 0.9);
+    const struct plan p = plan_for(model, limits, rt->n_ctx);
+    if (p.sum > ceiling) return over_the_ceiling(model, limits, rt->n_ctx, ceiling);
+
+    rt->blocks_per_sequence = blocks_of(rt->n_ctx);
+    uint64_t n_blocks = (uint64_t)rt->blocks_per_sequence * (uint64_t)limits->max_sequences;
+    const uint64_t affordable = (ceiling - p.weights - p.scratch) / p.block;
+    if (n_blocks > affordable) n_blocks = affordable;
+    if (n_blocks > INT32_MAX / 2) n_blocks = INT32_MAX / 2;
+
+    rt->kv = pool_of(model);
+    rt->kv.n_blocks = (int32_t)n_blocks;
+    rt->kv_bytes = (size_t)n_blocks * kv_block_floats(&rt->kv) * sizeof(float);
+    rt->kv.base = ops->alloc(model->be, rt->kv_bytes);
+    if (!rt->kv.base) return KARMA_E_NOMEM;
+    size_t scratch_floats;
+    const struct stream_limits stream = stream_limits_of(model, limits, rt->n_ctx, &scratch_floats);
+    rt->scratch = ops->alloc(model->be, scratch_floats * sizeof(float));
+    if (!rt->scratch) return KARMA_E_NOMEM;
+    rt->scratch_bytes = (size_t)p.scratch;
+    return ops->stream_create(model->be, &stream, &rt->stream);
+}
+
+void runtime_release(struct runtime *rt) {
+    if (!rt->model) return;
+    const struct backend_ops *ops = rt->model->be->ops;
+    if (rt->stream) ops->stream_destroy(rt->stream);
+    ops->free(rt->model->be, rt->scratch);
+    ops->free(rt->model->be, rt->kv.base);
+    *rt = (struct runtime){0};
+}
+
+void runtime_forward(struct runtime *rt, struct batch *batch) {
+    batch->kv = &rt->kv;
+    batch->scratch = rt->scratch;
+    rt->model->family->forward(rt->model->self, batch, rt->stream);
+    rt->model->be->ops->finish(rt->stream);
+}

@@ -1,0 +1,39 @@
+/*
+ * runtime.h - what lies under sequences: a stream, the KV pool and the scratch of a step, planned
+ * against the memory ceiling and reserved once.
+ */
+#ifndef ENGINE_RUNTIME_H
+#define ENGINE_RUNTIME_H
+
+#include "models/models.h"
+
+struct runtime_limits {
+    int32_t n_ctx; /* longest sequence; 0: the model's, at most RUNTIME_DEFAULT_CTX */
+    int32_t max_sequences, max_rows, max_head_rows;
+    size_t ceiling_bytes;    /* 0: 90 % of the machine's */
+    size_t host_bytes;       /* what the caller adds to the plan, in all ... */
+    size_t host_block_bytes; /* ... and for each block of the pool */
+};
+enum { RUNTIME_DEFAULT_CTX = 8192 };
+
+struct runtime {
+    const struct model *model; /* lent */
+    struct stream *stream;
+    struct kv_pool kv;
+    float *scratch;
+    int32_t n_ctx;
+    int32_t blocks_per_sequence;
+    size_t kv_bytes, scratch_bytes;
+};
+
+/* *rt is zero before. The pool has blocks for all sequences at full length, or as many as the
+ * ceiling leaves, at least one sequence's: else E_LIMIT with the sum and the largest n_ctx that
+ * fits. n_ctx beyond the model's context: E_LIMIT. After a failure release it all the same. */
+karma_status runtime_create(const struct model *model, const struct runtime_limits *limits,
+                            struct runtime *rt);
+void runtime_release(struct runtime *rt);
+
+/* One step, waited for. The caller fills rows, block tables and logits of the batch. */
+void runtime_forward(struct runtime *rt, struct batch *batch);
+
+#endif

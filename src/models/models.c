@@ -1,0 +1,70 @@
+/* models.c - the list of families, and loading through it. */
+#include "models/models.h"
+
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/mem.h"
+
+extern const struct family_ops family_qwen3;
+extern const struct family_ops family_gemma3;
+extern const struct family_ops family_llama;
+
+static const struct family_ops *const families[] = {
+    &family_qwen3,
+    &family_gemma3,
+    &family_llama,
+    NULL,
+};
+
+karma_status model_family_find(const char *architecture, const struct family_ops **out) {
+    *out = NULL;
+    for (int f = 0; families[f]; f++) {
+        for (int a = 0; families[f]->architectures[a]; a++) {
+            if (strcmp(families[f]->architectures[a], architecture) != 0) continue;
+            *out = families[f];
+            return KARMA_OK;
+        }
+    }
+    struct buf known = {0};
+    karma_status st = KARMA_OK;
+    for (int f = 0; families[f] && st == KARMA_OK; f++) {
+        for (int a = 0; families[f]->architectures[a] && st == KARMA_OK; a++) {
+            st = buf_printf(&known, "%s%s", known.len ? ", " : "", families[f]->architectures[a]);
+        }
+    }
+    st = status_fail(KARMA_E_UNSUPPORTED, "architecture %s is not one of: %s",
+                     status_quotez(architecture), buf_str(&known));
+    buf_release(&known);
+    return st;
+}
+
+karma_status model_load(const struct checkpoint *ck, struct backend *be, struct model **out) {
+    *out = NULL;
+    const struct family_ops *family;
+    karma_status st = model_family_find(checkpoint_architecture(ck), &family);
+    if (st < 0) return status_prefix(st, "%s", checkpoint_path(ck));
+    struct model *m = mem_calloc(1, sizeof(*m));
+    if (!m) return KARMA_E_NOMEM;
+    m->family = family;
+    m->be = be;
+    m->self = mem_calloc(1, family->model_size);
+    if (!m->self) {
+        mem_free(m);
+        return KARMA_E_NOMEM;
+    }
+    st = family->load(m->self, ck, be, &m->info);
+    if (st < 0) {
+        model_unload(m);
+        return status_prefix(st, "%s", checkpoint_path(ck));
+    }
+    *out = m;
+    return KARMA_OK;
+}
+
+void model_unload(struct model *m) {
+    if (!m) return;
+    m->family->unload(m->self, m->be);
+    mem_free(m->self);
+    mem_free(m);
+}

@@ -1,0 +1,200 @@
+/*
+ * test_models.c - each family against transformers: tiny checkpoints with the logits of every
+ * position, hidden states and the greedy continuation that the reference gives in f32
+ * (tools/fixtures/make_models.py). Prints the errors it finds.
+ */
+#include "tests/support/test.h"
+
+#include <math.h>
+
+#include "engine/engine.h"
+#include "nn/tap.h"
+#include "tests/support/tiny_checkpoint.h"
+
+/* f32 both, sums in another order: errors are about 1e-6; 1e-4 is the bound of the project. */
+static const double bound = 1e-4;
+
+struct check_case {
+    const char *name, *file; /* file: of the checkpoint in the folder; NULL: the folder itself */
+};
+
+static const struct check_case cases[] = {
+    {"qwen3_tied", NULL},
+    {"qwen3_sliding", NULL},
+    {"qwen3_yarn", NULL},
+    {"gemma3", NULL},
+    {"gemma3_bf16", NULL},
+    {"gemma3_multimodal", NULL},
+    {"llama3", NULL},
+    {"llama_bf16", NULL},
+    {"mistral", NULL},
+    {"qwen3_gguf_f16", "model.gguf"},
+    {"gemma3_gguf_q8_0", "model.gguf"},
+    {"llama_gguf_q8_0", "model.gguf"},
+    {"llama_gguf_f32", "model.gguf"},
+};
+
+#define for_each_case(c)                                                                           \
+    for (const struct check_case *c = cases; c < cases + sizeof(cases) / sizeof(cases[0]); c++)
+
+static void open_case(const struct check_case *c, struct golden *g, struct loaded *l) {
+    char folder[128], path[160];
+    snprintf(folder, sizeof(folder), "tests/fixtures/models/%s", c->name);
+    snprintf(path, sizeof(path), "%s%s%s", folder, c->file ? "/" : "", c->file ? c->file : "");
+    golden_open(g, folder);
+    loaded_open(l, path, 2);
+    assert_int_equal(l->model->info.vocab_size, g->vocab_size);
+}
+
+static double max_abs(const float *a, const float *b, int64_t n) {
+    double worst = 0;
+    for (int64_t i = 0; i < n; i++) {
+        const double d = fabs((double)a[i] - (double)b[i]);
+        if (!(d <= worst)) worst = d; /* NaN too */
+    }
+    return worst;
+}
+
+static void logits_equal_the_reference(void **state) {
+    (void)state;
+    for_each_case(c) {
+        struct golden g;
+        struct loaded l;
+        open_case(c, &g, &l);
+        struct sequence *s;
+        assert_ok(sequence_create(l.model, (int32_t)g.n, &s));
+        float *logits = mem_alloc((size_t)(g.n * g.vocab_size) * sizeof(float));
+        assert_non_null(logits);
+        assert_ok(sequence_feed(s, g.ids, (size_t)g.n, logits, NULL));
+        const double error = max_abs(logits, g.logits, g.n * g.vocab_size);
+        print_message("%-18s max-abs error of logits %.2e\n", c->name, error);
+        assert_close(logits, g.logits, (size_t)(g.n * g.vocab_size), bound);
+        mem_free(logits);
+        sequence_destroy(s);
+        loaded_release(&l);
+        golden_release(&g);
+    }
+}
+
+static void token_by_token_gives_the_same_bits(void **state) {
+    (void)state;
+    for_each_case(c) {
+        struct golden g;
+        struct loaded l;
+        open_case(c, &g, &l);
+        struct sequence *s;
+        const size_t row = (size_t)g.vocab_size;
+        assert_ok(sequence_create(l.model, (int32_t)g.n, &s));
+        float *at_once = mem_alloc((size_t)g.n * row * sizeof(float));
+        assert_non_null(at_once);
+        assert_ok(sequence_feed(s, g.ids, (size_t)g.n, at_once, NULL));
+        assert_ok(sequence_rewind(s, 0));
+        for (size_t i = 0; i < (size_t)g.n; i++) {
+            const float *last;
+            assert_ok(sequence_feed(s, g.ids + i, 1, NULL, &last));
+            assert_memory_equal(last, at_once + i * row, row * sizeof(float));
+        }
+        mem_free(at_once);
+        sequence_destroy(s);
+        loaded_release(&l);
+        golden_release(&g);
+    }
+}
+
+struct answer {
+    int32_t tokens[64];
+    size_t n;
+};
+
+static void keep_answer(void *user, const karma_output *o) {
+    struct answer *a = user;
+    assert_int_equal(o->status, KARMA_OK);
+    a->n = o->n_tokens;
+    memcpy(a->tokens, o->tokens, o->n_tokens * sizeof(*o->tokens));
+}
+
+static void greedy_tokens_equal_the_reference(void **state) {
+    (void)state;
+    for_each_case(c) {
+        struct golden g;
+        struct loaded l;
+        open_case(c, &g, &l);
+        const karma_engine_options options = {.struct_size = sizeof(options),
+                                              .max_sequences = 1,
+                                              .max_rows = 16,
+                                              .share_prefixes = true};
+        const karma_generate_options generate = {.struct_size = sizeof(generate),
+                                                 .max_tokens = (int32_t)g.n_greedy,
+                                                 .repetition_penalty = 1,
+                                                 .n_top_logprobs = -1};
+        struct engine *e;
+        struct answer answer = {0};
+        assert_ok(engine_create(l.model, NULL, &options, &e));
+        assert_ok(
+            engine_submit(e, NULL, g.ids, (size_t)g.n, &generate, keep_answer, NULL, &answer));
+        for (size_t active = 1; active;)
+            assert_ok(engine_step(e, &active));
+        assert_int_equal(answer.n, g.n_greedy);
+        assert_memory_equal(answer.tokens, g.greedy, (size_t)g.n_greedy * sizeof(int32_t));
+        engine_destroy(e);
+        loaded_release(&l);
+        golden_release(&g);
+    }
+}
+
+#ifdef __SANITIZE_ADDRESS__ /* taps exist there alone */
+struct look {
+    struct golden *g;
+    int64_t at; /* rows seen so far, of the layer under way */
+    int seen;
+    double worst;
+};
+
+static void look_at_layer(void *user, const char *name, int32_t layer, const float *values,
+                          int64_t rows, int64_t cols) {
+    struct look *look = user;
+    (void)name;
+    char key[32];
+    snprintf(key, sizeof(key), "hidden.%d", layer + 1); /* the embedding is layer -1 */
+    int64_t count;
+    const float *want = golden_values(look->g, key, &count);
+    if (!want) return;
+    assert_int_equal(count, rows * cols);
+    const double error = max_abs(values, want, count);
+    if (!(error <= look->worst)) look->worst = error;
+    look->seen++;
+}
+
+static void hidden_states_equal_the_reference(void **state) {
+    (void)state;
+    for_each_case(c) {
+        struct golden g;
+        struct loaded l;
+        open_case(c, &g, &l);
+        struct sequence *s;
+        assert_ok(sequence_create(l.model, (int32_t)g.n, &s));
+        struct look look = {.g = &g};
+        tap = (struct tap){look_at_layer, &look};
+        assert_ok(sequence_feed(s, g.ids, (size_t)g.n, NULL, NULL));
+        tap = (struct tap){0};
+        assert_true(look.seen >= 2);
+        print_message("%-18s max-abs error of hidden states %.2e\n", c->name, look.worst);
+        assert_true(look.worst <= bound);
+        sequence_destroy(s);
+        loaded_release(&l);
+        golden_release(&g);
+    }
+}
+#endif
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        test_case(logits_equal_the_reference),
+        test_case(token_by_token_gives_the_same_bits),
+        test_case(greedy_tokens_equal_the_reference),
+#ifdef __SANITIZE_ADDRESS__
+        test_case(hidden_states_equal_the_reference),
+#endif
+    };
+    return run_group("golden/models", tests);
+}
