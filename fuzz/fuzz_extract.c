@@ -1,0 +1,36 @@
+/*
+ * fuzz_extract.c - any text as a model's answer. A rule gives one of the labels or nothing, or a
+ * part of the text.
+ */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "datasets/extract.h"
+
+static void check(bool holds) {
+    if (!holds) abort();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    static const struct choices c = {
+        .count = 4,
+        .labels = {'A', 'B', 'C', 'D'},
+        .texts = {"yes", "no", "Iron deficiency", "(A) and B."},
+    };
+    struct arena a = {0};
+    char *text = mem_strndup((const char *)data, size);
+    for (const struct extraction *e = extractions; text && e->name; e++) {
+        const char *prediction;
+        karma_parse how;
+        check(e->read(&a, text, &c, &prediction, &how) == KARMA_OK);
+        check((how == KARMA_PARSE_NONE) == (prediction[0] == '\0'));
+        if (e->needs_choices && prediction[0])
+            check(prediction[1] == '\0' && choices_of_label(&c, prediction[0]) >= 0);
+        else if (prediction[0])
+            check(strstr(text, prediction) != NULL);
+    }
+    mem_free(text);
+    arena_release(&a);
+    return 0;
+}

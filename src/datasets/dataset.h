@@ -1,0 +1,79 @@
+/*
+ * dataset.h (datasets) - what a data set is made of. Built-in ones are const tables in files of
+ * their own, listed in datasets.c; the user's come from YAML (described.c) as the same struct.
+ */
+#ifndef DATASETS_DATASET_H
+#define DATASETS_DATASET_H
+
+#include "base/json.h"
+#include "datasets/choices.h"
+#include "datasets/reader.h"
+#include "karma/dataset.h"
+
+enum dataset_kind {
+    DATASET_MULTIPLE_CHOICE, /* reference: the label of an option */
+    DATASET_QUESTION_ANSWER, /* reference: a text */
+};
+
+/* Names of columns; NULL: the usual one, which is the member's name here. */
+struct dataset_fields {
+    const char *id, *question, *answer, *context, *split, *system;
+    /* One name: the column that holds all options. Several: a column for each. NULL: "options",
+     * "choices", or the columns A B C..., option_a option_b..., opa opb... */
+    const char *const *options;
+};
+
+struct dataset_file {
+    const char *split; /* NULL in the only entry: the file of all splits */
+    const char *path;
+};
+
+struct dataset_spec {
+    karma_dataset_info info; /* prompt and extraction are defaults */
+    enum dataset_kind kind;
+    struct dataset_fields fields;
+    const char *system_prompt;     /* for rows that have none; NULL: none */
+    const struct choices *choices; /* of every row; NULL: the rows have their own */
+    int64_t index_base;            /* what the first option's index is: 0 or 1 */
+    const struct dataset_file
+        *files; /* where the rows are; split and path NULL end; NULL: "path" */
+    /* Optional. A row of the file (and its name there) as one with the columns of fields. */
+    karma_status (*adapt)(struct arena *a, const struct reader_row *row, const struct json **out);
+    /* Optional. The prompt for these arguments. */
+    const char *(*prompt)(const struct json *args);
+};
+
+/* The arguments every data set has; split_json: its default as JSON text. */
+#define DATASET_COMMON_OPTIONS(path_required, split_json)                                          \
+    {.name = "path",                                                                               \
+     .type = KARMA_OPTION_STRING,                                                                  \
+     .required = (path_required),                                                                  \
+     .help = "data file (.jsonl, .json, .csv, .tsv), or a folder with a file for each split"},     \
+        {.name = "split",                                                                          \
+         .type = KARMA_OPTION_STRING,                                                              \
+         .nullable = true,                                                                         \
+         .default_json = (split_json),                                                             \
+         .help = "rows to take, by the column split or the file's name; null: all"},               \
+    {                                                                                              \
+        .name = "extraction", .type = KARMA_OPTION_STRING, .nullable = true,                       \
+        .choices = extraction_names, .default_json = "null",                                       \
+        .help = "how the answer is read out of the text; null: the data set's own rule"            \
+    }
+extern const char *const extraction_names[]; /* extract.c */
+
+extern const struct dataset_spec dataset_multiple_choice, dataset_question_answer;
+extern const struct dataset_spec *const datasets[]; /* the built-in ones; NULL ends */
+
+/* The spec of a YAML description, made in a. Errors start with path. */
+karma_status described_read(struct arena *a, const char *path, struct dataset_spec *out);
+/* The user's data sets: spec i in the order found, NULL past the end. Folders are searched at the
+ * first call. */
+karma_status described_find(const char *name,
+                            const struct dataset_spec **out); /* *out NULL: none */
+karma_status described_at(size_t i, const struct dataset_spec **out);
+/* Read the description at path now; the spec stays for the process's life. */
+karma_status described_open(const char *path, const struct dataset_spec **out);
+/* Release all of them, for tests: specs that were lent are gone. */
+void described_forget(void);
+
+#endif

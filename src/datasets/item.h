@@ -1,0 +1,29 @@
+/* item.h - a row made into what a sample needs: prompt, reference, choices, id. */
+#ifndef DATASETS_ITEM_H
+#define DATASETS_ITEM_H
+
+#include "datasets/choices.h"
+#include "datasets/dataset.h"
+
+struct item {
+    const char *id;                                 /* the row's own; NULL: none */
+    const char *prompt, *reference, *system_prompt; /* the last may be NULL */
+    struct choices choices;                         /* count 0 for open questions */
+};
+
+/* Member of a row by name; if there is none, "a.b" is b of a. NULL if absent. */
+const struct json *item_field(const struct json *row, const char *name);
+/* A value as text: a string as it is, numbers and booleans as JSON has them, an array as lines;
+ * *out NULL for null and absent. E_TYPE for an object, E_RANGE for a NUL character. */
+karma_status item_text(struct arena *a, const struct json *value, const char **out);
+
+/* Is the row of the split wanted? split NULL: all are. *has_split: the row says its split. */
+karma_status item_in_split(struct arena *a, const struct dataset_spec *spec, const struct json *row,
+                           const char *split, bool *wanted, bool *has_split);
+/* row: as dataset_standard_row() gives it. Everything in a. Errors name the field. */
+karma_status item_make(struct arena *a, const struct dataset_spec *spec, const char *prompt,
+                       const struct json *args, const struct json *row, struct item *out);
+/* Does the row hold options, in a form that item_make() would find? */
+bool item_has_options(const struct dataset_spec *spec, const struct json *row);
+
+#endif

@@ -1,0 +1,109 @@
+/*
+ * pubmedqa.c - PubMedQA's expert-labelled questions, asked as KARMA asks them. Two files are read:
+ * the authors' own (ori_pqal.json, an object with a record under each PMID) and the repackaging
+ * that KARMA loads (rows with a member "data"). KARMA sends the abstract twice, once in the
+ * question's block; here it is sent once unless double_context is set.
+ */
+#include <string.h>
+
+#include "datasets/dataset.h"
+#include "datasets/item.h"
+
+/* The line breaks inside are KARMA's, and so is "four" for three options. */
+#define BEGINNING                                                                                  \
+    "Instructions: The following are multiple choice questions about medical knowledge. Solve "    \
+    "them in a\nstep-by-step fashion, starting by summarizing the available information. Output "  \
+    "a single option from the\nfour options as the final answer. Answer the following question "   \
+    "given the context (reply with one of the\noptions): Context: {context} Question: "
+#define ENDING                                                                                     \
+    " Response (think step by step and\nthen end with \"Final Answer:\" followed by *only* the "   \
+    "letter corresponding to the correct answer enclosed\nin parentheses)"
+
+static const char once[] = BEGINNING "{question}\n{options}" ENDING;
+static const char twice[] =
+    BEGINNING "Context: {context}\n\nQuestion: {question}\n{options}" ENDING;
+
+static const char *prompt_for(const struct json *args) {
+    const struct json *value = json_get(args, "double_context");
+    return value && value->type == JSON_BOOL && value->u.boolean ? twice : once;
+}
+
+/* {"A": "yes", "B": "no", "C": "maybe"}: the order of the repackaged rows. */
+static struct json *own_options(struct arena *a) {
+    struct json *o = json_new_object(a);
+    karma_status st = json_set(a, o, "A", json_new_string(a, "yes"));
+    if (st == KARMA_OK) st = json_set(a, o, "B", json_new_string(a, "no"));
+    if (st == KARMA_OK) st = json_set(a, o, "C", json_new_string(a, "maybe"));
+    return st == KARMA_OK ? o : NULL;
+}
+
+/* Copy a member under another name; what is absent stays absent. */
+static karma_status take(struct arena *a, struct json *to, const char *as, const struct json *from,
+                         const char *name) {
+    const struct json *value = json_get(from, name);
+    return value ? json_set(a, to, as, value) : KARMA_OK;
+}
+
+static karma_status of_authors(struct arena *a, const struct reader_row *row, struct json *o) {
+    karma_status st = json_set(a, o, "options", own_options(a));
+    if (st == KARMA_OK) st = take(a, o, "question", row->value, "QUESTION");
+    if (st == KARMA_OK) st = take(a, o, "context", row->value, "CONTEXTS");
+    if (st == KARMA_OK) st = take(a, o, "answer", row->value, "final_decision");
+    return st;
+}
+
+static karma_status of_repackaged(struct arena *a, const struct reader_row *row, struct json *o) {
+    const struct json *data = json_get(row->value, "data");
+    if (!json_is_object(data))
+        return status_fail(KARMA_E_TYPE, "data: expected an object, found %s",
+                           json_type_name(data));
+    karma_status st = take(a, o, "options", data, "Options");
+    if (st == KARMA_OK) st = take(a, o, "question", data, "Question");
+    if (st == KARMA_OK) st = take(a, o, "context", data, "Context");
+    if (st == KARMA_OK) st = take(a, o, "answer", data, "Correct Option");
+    return st == KARMA_OK ? take(a, o, "id", row->value, "id") : st;
+}
+
+static karma_status adapt(struct arena *a, const struct reader_row *row, const struct json **out) {
+    struct json *o = json_new_object(a);
+    if (!o) return KARMA_E_NOMEM;
+    const bool authors = json_get(row->value, "QUESTION") != NULL;
+    karma_status st = authors ? of_authors(a, row, o) : of_repackaged(a, row, o);
+    if (st == KARMA_OK) st = take(a, o, "split", row->value, "split");
+    if (st == KARMA_OK && row->key) st = json_set(a, o, "id", json_new_string(a, row->key));
+    *out = o;
+    return st;
+}
+
+static const char *const metrics[] = {"exact_match", NULL};
+static const char *const processors[] = {NULL};
+static const karma_option_spec options[] = {
+    DATASET_COMMON_OPTIONS(true, "\"test\""),
+    {.name = "double_context",
+     .type = KARMA_OPTION_BOOL,
+     .default_json = "false",
+     .help = "send the abstract twice, as KARMA 0.2.0 does"},
+    {.name = NULL},
+};
+static const char *const option_columns[] = {"options", NULL};
+
+const struct dataset_spec dataset_pubmedqa = {
+    .info =
+        {
+            .name = "openlifescienceai/pubmedqa",
+            .description = "yes, no or maybe, from the abstract of a paper (ori_pqal.json of "
+                           "PubMedQA, or its repackaging)",
+            .task_type = "mcqa",
+            .metrics = metrics,
+            .processors = processors,
+            .split = "test",
+            .commit_hash = "50fc41dcd0bd6eb63c18d436d854c6f9e8f3c7e2",
+            .options = options,
+            .prompt = once,
+            .extraction = "mcqa",
+        },
+    .kind = DATASET_MULTIPLE_CHOICE,
+    .fields = {.context = "context", .options = option_columns},
+    .adapt = adapt,
+    .prompt = prompt_for,
+};
