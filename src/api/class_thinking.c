@@ -1,0 +1,86 @@
+/*
+ * class_thinking.c - answers of models that think first. The thought and the answer are told apart
+ * in the text; an output that ends inside its thought has no answer: its text is empty and it is
+ * flagged, where upstream scores the unfinished thought.
+ */
+#include <string.h>
+
+#include "api/api.h"
+
+/* A C string inside text[0..len). */
+static const char *find(const char *text, size_t len, const char *what) {
+    return memmem(text, len, what, strlen(what));
+}
+
+static bool starts_with(const char *text, size_t len, const char *what) {
+    return len >= strlen(what) && memcmp(text, what, strlen(what)) == 0;
+}
+
+static karma_status set_stripped(karma_output *o, const char *text, size_t len,
+                                 karma_status (*set)(karma_output *, const char *, size_t)) {
+    size_t begin, end;
+    strip_range(text, len, &begin, &end);
+    return set(o, text + begin, end - begin);
+}
+
+/* The thought without its opening mark; what is left of it may be nothing, and is none then. */
+static karma_status set_thought(karma_output *o, const char *text, size_t len, const char *open) {
+    size_t begin, end;
+    strip_range(text, len, &begin, &end);
+    if (starts_with(text + begin, end - begin, open)) begin += strlen(open);
+    size_t from, to;
+    strip_range(text + begin, end - begin, &from, &to);
+    return from == to ? KARMA_OK : karma_output_set_thinking(o, text + begin + from, to - from);
+}
+
+static karma_status no_answer(karma_output *o, const char *text, size_t len, const char *open) {
+    o->flags |= KARMA_OUTPUT_THOUGHT_CUT;
+    karma_status st = set_thought(o, text, len, open);
+    return st < 0 ? st : karma_output_set_text(o, "", 0);
+}
+
+/* "<think>\n...\n</think>\n\nanswer". As upstream, the answer is what stands between the first and
+ * the second closing mark, and with thinking off the text is only stripped. */
+karma_status thinking_postprocess(karma_model *m, karma_output *o) {
+    static const char open[] = "<think>", close[] = "</think>";
+    const char *text = o->text ? o->text : "";
+    size_t len = strlen(text);
+    if (!model_arg_bool(m, "enable_thinking", false)) return base_postprocess(m, o);
+    const char *end = find(text, len, close);
+    if (end) {
+        const char *answer = end + strlen(close);
+        size_t left = len - (size_t)(answer - text);
+        const char *second = find(answer, left, close);
+        karma_status st = set_thought(o, text, (size_t)(end - text), open);
+        if (st < 0) return st;
+        return set_stripped(o, answer, second ? (size_t)(second - answer) : left,
+                            karma_output_set_text);
+    }
+    const struct output_box *box = output_box_of(o);
+    bool thinks = box && box->prompt_opens_thought;
+    size_t begin, stop;
+    strip_range(text, len, &begin, &stop);
+    if (thinks || starts_with(text + begin, stop - begin, open))
+        return no_answer(o, text, len, open);
+    return base_postprocess(m, o);
+}
+
+/* "<unused94>thought\n...<unused95>answer", as the larger medical checkpoints write when asked to
+ * think. Text that does not begin so is an answer. */
+karma_status channel_postprocess(karma_model *m, karma_output *o) {
+    static const char open[] = "<unused94>", label[] = "thought", close[] = "<unused95>";
+    const char *text = o->text ? o->text : "";
+    size_t begin, end;
+    strip_range(text, strlen(text), &begin, &end);
+    const char *body = text + begin;
+    size_t len = end - begin;
+    if (!starts_with(body, len, open)) return base_postprocess(m, o);
+    body += strlen(open);
+    len -= strlen(open);
+    const char *stop = find(body, len, close);
+    if (!stop) return no_answer(o, body, len, label);
+    karma_status st = set_thought(o, body, (size_t)(stop - body), label);
+    if (st < 0) return st;
+    return set_stripped(o, stop + strlen(close), len - (size_t)(stop - body) - strlen(close),
+                        karma_output_set_text);
+}

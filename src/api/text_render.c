@@ -1,0 +1,97 @@
+/*
+ * text_render.c - messages to a prompt's ids: the chat template, then the tokenizer. Which bytes of
+ * the rendered text came from the messages is known, so control tokens spelt there can be counted,
+ * and in safe mode be read as plain text.
+ */
+#include <string.h>
+
+#include "api/text_assets.h"
+
+/* Append the ids of text. Where the data spells no control token, both modes give the same ids, so
+ * the pass that counts is also the result; only compat mode with such text needs a second. */
+static karma_status encode(const struct text_assets *t, const char *text, size_t len,
+                           const struct text_span *data, size_t n_data, bool add_special, bool safe,
+                           struct tokens *ids, size_t *n_special) {
+    struct encode_options plain = {
+        .add_special_tokens = add_special, .plain_spans = data, .n_plain_spans = n_data};
+    struct encode_options whole = {.add_special_tokens = add_special};
+    size_t before = ids->count;
+    karma_status st = tokenizer_encode(t->tokenizer, text, len, &plain, ids, n_special);
+    if (st < 0 || safe || *n_special == 0) return st;
+    ids->count = before;
+    return tokenizer_encode(t->tokenizer, text, len, &whole, ids, NULL);
+}
+
+karma_status text_encode_raw(const struct text_assets *t, const char *text, bool safe,
+                             struct tokens *ids, size_t *n_special) {
+    struct text_span all = {0, strlen(text)};
+    return encode(t, text, all.end, &all, 1, true, safe, ids, n_special);
+}
+
+static karma_status messages_json(struct arena *a, const karma_message *messages, size_t count,
+                                  struct json **out) {
+    *out = json_new_array(a);
+    karma_status st = *out ? KARMA_OK : KARMA_E_NOMEM;
+    for (size_t i = 0; st == KARMA_OK && i < count; i++) {
+        struct json *m = json_new_object(a);
+        if (!m) return KARMA_E_NOMEM;
+        st = json_set(a, m, "role", json_new_string(a, messages[i].role));
+        if (st == KARMA_OK) st = json_set(a, m, "content", json_new_string(a, messages[i].content));
+        if (st == KARMA_OK) st = json_push(a, *out, m);
+    }
+    return st;
+}
+
+static karma_status render_template(const struct text_assets *t, const karma_message *messages,
+                                    size_t count, const struct render_options *options,
+                                    struct buf *text, struct tokens *ids, size_t *n_special) {
+    struct arena a = {0};
+    struct json *list;
+    struct chat_rendering r = {0};
+    karma_status st = messages_json(&a, messages, count, &list);
+    if (st == KARMA_OK) {
+        struct chat_template_input in = {
+            .messages = list,
+            .add_generation_prompt = true,
+            .variables = options->variables,
+            .special_tokens = t->special_tokens,
+            .now_s = options->now_s,
+        };
+        st = chat_template_render(t->chat_template, &in, &r);
+    }
+    if (st == KARMA_OK)
+        st = encode(t, buf_str(&r.text), r.text.len, r.data_spans, r.n_data_spans, false,
+                    options->safe, ids, n_special);
+    if (st == KARMA_OK && text) st = buf_append(text, buf_str(&r.text), r.text.len);
+    chat_rendering_release(&r);
+    arena_release(&a);
+    return st;
+}
+
+/* Without a template. */
+static karma_status render_plain(const struct text_assets *t, const karma_message *messages,
+                                 size_t count, const struct render_options *options,
+                                 struct buf *text, struct tokens *ids, size_t *n_special) {
+    bool system = count == 2 && strcmp(messages[0].role, "system") == 0;
+    if (count == 0 || strcmp(messages[count - 1].role, "user") != 0 || (count > 1 && !system))
+        return status_fail(KARMA_E_UNSUPPORTED,
+                           "the checkpoint has no chat template, so it takes one user message, not "
+                           "a conversation");
+    struct buf plain = {0};
+    karma_status st = KARMA_OK;
+    if (system) st = buf_puts(&plain, messages[0].content);
+    if (st == KARMA_OK && system) st = buf_puts(&plain, "\n\n");
+    if (st == KARMA_OK) st = buf_puts(&plain, messages[count - 1].content);
+    if (st == KARMA_OK) st = text_encode_raw(t, buf_str(&plain), options->safe, ids, n_special);
+    if (st == KARMA_OK && text) st = buf_append(text, buf_str(&plain), plain.len);
+    buf_release(&plain);
+    return st;
+}
+
+karma_status text_render(const struct text_assets *t, const karma_message *messages, size_t count,
+                         const struct render_options *options, struct buf *text, struct tokens *ids,
+                         size_t *n_special) {
+    *n_special = 0;
+    return t->chat_template ? render_template(t, messages, count, options, text, ids, n_special)
+                            : render_plain(t, messages, count, options, text, ids, n_special);
+}
