@@ -1,0 +1,156 @@
+/* args.c - the option parser. Strict: unknown, repeated, empty or ill-encoded is exit status 2. */
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/cli.h"
+
+enum { MAX_ARGUMENT_BYTES = 128 << 10, MAX_OPTIONS = 64 };
+
+static void print_help(const struct cli_command *c) {
+    printf("usage: karma %s %s\n\n%s\n", c->name, c->arguments, c->summary);
+    if (c->options[0].name) puts("\noptions:");
+    for (const struct cli_option *o = c->options; o->name; o++) {
+        char left[64];
+        snprintf(left, sizeof(left), "%s%s%s", o->name, o->value_name ? " " : "",
+                 o->value_name ? o->value_name : "");
+        printf("  %-26s %s\n", left, o->help);
+    }
+}
+
+/* UTF-8 of sane length: what comes later may then print and store it. jansson checks UTF-8. */
+static karma_status check_text(const char *what, const char *text) {
+    if (strlen(text) > MAX_ARGUMENT_BYTES) {
+        return cli_error(KARMA_E_USAGE, "%s: longer than %d bytes", what, MAX_ARGUMENT_BYTES);
+    }
+    json_t *probe = json_string(text);
+    if (!probe) return cli_error(KARMA_E_USAGE, "%s: not valid UTF-8", what);
+    json_decref(probe);
+    return KARMA_OK;
+}
+
+static const struct cli_option *find(const struct cli_command *c, const char *name, size_t len) {
+    for (const struct cli_option *o = c->options; o->name; o++) {
+        if (strlen(o->name) == len && memcmp(o->name, name, len) == 0) return o;
+    }
+    return NULL;
+}
+
+static karma_status unknown_option(const struct cli_command *c, const char *name, size_t len) {
+    const char *names[MAX_OPTIONS];
+    size_t n = 0;
+    for (const struct cli_option *o = c->options; o->name && n < MAX_OPTIONS; o++) {
+        names[n++] = o->name;
+    }
+    char given[64];
+    snprintf(given, sizeof(given), "%.*s", (int)(len < 60 ? len : 60), name);
+    const int near = karma_nearest_name(given, names, n);
+    if (near >= 0) {
+        return cli_error(KARMA_E_USAGE, "unknown option %s; did you mean %s?", given, names[near]);
+    }
+    return cli_error(KARMA_E_USAGE, "unknown option %s; try karma %s --help", given, c->name);
+}
+
+struct parse {
+    const struct cli_command *c;
+    int argc, at;
+    char **argv;
+    bool seen[MAX_OPTIONS];
+};
+
+static karma_status parse_option(struct parse *p) {
+    const char *arg = p->argv[p->at];
+    const char *equals = strchr(arg, '=');
+    const size_t len = equals ? (size_t)(equals - arg) : strlen(arg);
+    const struct cli_option *o = find(p->c, arg, len);
+    if (!o) return unknown_option(p->c, arg, len);
+    const size_t index = (size_t)(o - p->c->options);
+    if (p->seen[index]) return cli_error(KARMA_E_USAGE, "%s is given twice", o->name);
+    p->seen[index] = true;
+    if (o->flag) {
+        if (equals) return cli_error(KARMA_E_USAGE, "%s takes no value", o->name);
+        *o->flag = o->flag_value;
+        return KARMA_OK;
+    }
+    const char *value = equals ? equals + 1 : p->at + 1 < p->argc ? p->argv[++p->at] : NULL;
+    if (!value) return cli_error(KARMA_E_USAGE, "%s needs a value (%s)", o->name, o->value_name);
+    if (!value[0]) return cli_error(KARMA_E_USAGE, "%s: the value is empty", o->name);
+    *o->value = value;
+    return check_text(o->name, value);
+}
+
+static karma_status parse_all(struct parse *p, const char **positional) {
+    int n = 0;
+    bool only_positional = false;
+    for (; p->at < p->argc; p->at++) {
+        const char *arg = p->argv[p->at];
+        karma_status st = KARMA_OK;
+        if (!only_positional && strcmp(arg, "--") == 0) {
+            only_positional = true;
+        } else if (!only_positional && arg[0] == '-' && arg[1]) {
+            st = parse_option(p);
+        } else if (n == p->c->max_positional) {
+            st = cli_error(KARMA_E_USAGE, "unexpected argument %.64s; usage: karma %s %s", arg,
+                           p->c->name, p->c->arguments);
+        } else {
+            st = check_text("argument", arg);
+            positional[n++] = arg;
+        }
+        if (st < 0) return st;
+    }
+    positional[n] = NULL;
+    if (n < p->c->min_positional) {
+        return cli_error(KARMA_E_USAGE, "usage: karma %s %s", p->c->name, p->c->arguments);
+    }
+    return KARMA_OK;
+}
+
+int cli_parse(const struct cli_command *c, int argc, char **argv, const char **positional) {
+    for (int i = 0; i < argc && strcmp(argv[i], "--") != 0; i++) {
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+            print_help(c);
+            return cli_finish_output(false, 0);
+        }
+    }
+    struct parse p = {.c = c, .argc = argc, .argv = argv};
+    const karma_status st = parse_all(&p, positional);
+    return st < 0 ? cli_fail(st) : -1;
+}
+
+karma_status cli_int(const char *option, const char *text, int64_t min, int64_t max, int64_t *out) {
+    char *end;
+    errno = 0;
+    const long long v = strtoll(text, &end, 10);
+    const bool digits = text[0] == '-' ? text[1] >= '0' : text[0] >= '0';
+    if (*end || !digits || text[0] > '9' || errno || v < min || v > max) {
+        return cli_error(KARMA_E_USAGE,
+                         "%s: expected a whole number from %lld to %lld, found %.40s", option,
+                         (long long)min, (long long)max, text);
+    }
+    *out = v;
+    return KARMA_OK;
+}
+
+karma_status cli_real(const char *option, const char *text, double *out) {
+    json_error_t ignored;
+    json_t *v = json_loads(text, JSON_DECODE_ANY, &ignored); /* locale-independent */
+    const bool ok = json_is_number(v) && isfinite(json_number_value(v));
+    if (ok) *out = json_number_value(v);
+    json_decref(v);
+    return ok ? KARMA_OK
+              : cli_error(KARMA_E_USAGE, "%s: expected a number, found %.40s", option, text);
+}
+
+karma_status cli_choice(const char *option, const char *text, const char *const *names, int *out) {
+    char all[256] = "";
+    for (int i = 0; names[i]; i++) {
+        if (strcmp(text, names[i]) == 0) {
+            *out = i;
+            return KARMA_OK;
+        }
+        const size_t at = strlen(all);
+        snprintf(all + at, sizeof(all) - at, "%s%s", i ? ", " : "", names[i]);
+    }
+    return cli_error(KARMA_E_USAGE, "%s: expected one of %s, found %.40s", option, all, text);
+}

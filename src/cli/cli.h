@@ -1,0 +1,104 @@
+/*
+ * cli.h - what the commands of the program share: the option parser, error lines, tables, signals.
+ * Only this folder prints, exits or reads argv; it sees nothing of the library but include/karma.
+ */
+#ifndef CLI_CLI_H
+#define CLI_CLI_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <jansson.h>
+
+#include "karma/karma.h"
+
+/* --- arguments -------------------------------------------------------------------------------- */
+
+/* One option of a command. Exactly one of flag and value is set. */
+struct cli_option {
+    const char *name;       /* "--max-samples"; a table ends with NULL */
+    const char *value_name; /* "N", for the help text; NULL for flags */
+    const char *help;
+    bool *flag;
+    bool flag_value; /* what *flag becomes: false for a --no-... */
+    const char **value;
+};
+
+struct cli_command {
+    const char *name;      /* "eval" */
+    const char *arguments; /* "MODEL [PROMPT | -]" */
+    const char *summary;
+    const struct cli_option *options;
+    int min_positional, max_positional;
+};
+
+/* Parse argv after the command's name. *positional: pointers into argv, max_positional + 1 long.
+ * Returns -1 to go on, else the exit status (--help: 0; a mistake: 2, the line is printed). */
+int cli_parse(const struct cli_command *c, int argc, char **argv, const char **positional);
+
+/* A whole number in [min, max]; E_USAGE naming the option. */
+karma_status cli_int(const char *option, const char *text, int64_t min, int64_t max, int64_t *out);
+karma_status cli_real(const char *option, const char *text, double *out);
+/* One of the names; E_USAGE lists them. */
+karma_status cli_choice(const char *option, const char *text, const char *const *names, int *out);
+
+/* --- errors and output ------------------------------------------------------------------------ */
+
+/* Set the thread's message as the library does; returns st. */
+karma_status cli_error(karma_status st, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Print "karma: error CODE: message" for the last failure; returns the exit status. */
+int cli_fail(karma_status st);
+/* Flush standard output. must_arrive: a failure is an error (exit 5); else a closed pipe is quiet.
+ * Returns the exit status, `otherwise` when all went well. */
+int cli_finish_output(bool must_arrive, int otherwise);
+
+/* A table whose cells are copied: header first. */
+struct cli_table {
+    char **cells;
+    size_t n_columns, n_cells, cap;
+    bool failed; /* memory ended: printing says so */
+};
+void table_begin(struct cli_table *t, size_t n_columns, const char *const *header);
+void table_cell(struct cli_table *t, const char *text); /* NULL or "": an em dash */
+void table_cellf(struct cli_table *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void table_print(const struct cli_table *t, FILE *to);
+void table_end(struct cli_table *t);
+void csv_cell(FILE *to, const char *text, char after);
+
+/* "1.5 GB", "596M": short figures for people. out at least 32 bytes. */
+const char *format_count(int64_t n, char *out);
+const char *format_megabytes(int64_t mb, char *out);
+const char *format_duration(double seconds, char *out);
+/* Print a JSON value, indent 2, UTF-8 raw, and a newline. */
+void print_json(const json_t *value);
+
+/* --- signals ---------------------------------------------------------------------------------- */
+
+void signals_install(void);
+bool signals_cancelled(void);  /* SIGINT, SIGTERM or SIGHUP has come */
+int signals_exit_status(void); /* 130 or 143 */
+
+/* --- model arguments -------------------------------------------------------------------------- */
+
+/* The options of a command that runs a model; NULL where the user gave none. */
+struct model_options {
+    const char *path, *config, *args, *seed, *threads, *device, *batch_size, *max_tokens;
+    const char *special_tokens; /* "safe" or "compat", unless config or args say otherwise */
+};
+/* Put the command line's shorthands (seed, threads, ...) among the --model-args, which count more
+ * than the config file; one that is there already is E_USAGE. The config file is read as text.
+ * *config_json and *args_json: free() them; NULL when there are none. */
+karma_status model_options_merge(const struct model_options *o, char **config_json,
+                                 char **args_json);
+
+/* "name:key=value,key=value;..." or a JSON object as {"name": {"key": "value"}} text, free() it.
+ * what: "--dataset-args", for messages. dotted: names must be DATASET.PROCESSOR. */
+karma_status arguments_to_json(const char *what, const char *text, bool dotted, char **json);
+
+int cmd_list(int argc, char **argv);
+int cmd_info(int argc, char **argv);
+int cmd_run(int argc, char **argv);
+int cmd_eval(int argc, char **argv);
+
+#endif

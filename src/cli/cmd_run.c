@@ -1,0 +1,201 @@
+/* cmd_run.c - karma run MODEL [PROMPT | -]: one answer, streamed as it is made. */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+
+enum { MAX_PROMPT_BYTES = 64 << 20 };
+
+struct one {
+    karma_sample sample;
+    bool given, as_json, streamed;
+    karma_status status;
+    karma_finish_reason finish_reason;
+    unsigned flags;
+};
+
+static karma_status next_sample(void *user, const karma_sample **sample) {
+    struct one *o = user;
+    if (o->given) return KARMA_DONE;
+    o->given = true;
+    *sample = &o->sample;
+    return KARMA_OK;
+}
+
+static void stream(void *user, const char *key, const char *text, size_t len) {
+    struct one *o = user;
+    (void)key;
+    if (o->as_json) return;
+    fwrite(text, 1, len, stdout);
+    fflush(stdout);
+    o->streamed = true;
+}
+
+static bool cancelled(void *user) {
+    (void)user;
+    return signals_cancelled() || ferror(stdout); /* nobody reads on */
+}
+
+static json_t *text_or_null(const char *text) {
+    json_t *j = text ? json_string(text) : NULL;
+    return j ? j : json_null();
+}
+
+static void print_output_json(const karma_output *out) {
+    json_t *j = json_object();
+    json_object_set_new(j, "text", text_or_null(out->text));
+    json_object_set_new(j, "thinking", text_or_null(out->thinking));
+    json_object_set_new(j, "finish_reason",
+                        json_string(karma_finish_reason_name(out->finish_reason)));
+    json_object_set_new(j, "prompt_tokens", json_integer((json_int_t)out->n_prompt_tokens));
+    json_object_set_new(j, "generated_tokens", json_integer((json_int_t)out->n_tokens));
+    json_object_set_new(j, "thought_without_end",
+                        json_boolean(out->flags & KARMA_OUTPUT_THOUGHT_CUT));
+    json_t *ids = json_array();
+    for (size_t i = 0; i < out->n_tokens; i++) {
+        json_array_append_new(ids, json_integer(out->tokens[i]));
+    }
+    json_object_set_new(j, "tokens", ids);
+    if (out->logprobs) {
+        json_t *list = json_array();
+        for (size_t i = 0; i < out->n_tokens; i++) {
+            json_array_append_new(list, json_real((double)out->logprobs[i].logprob));
+        }
+        json_object_set_new(j, "logprobs", list);
+    }
+    print_json(j);
+    json_decref(j);
+}
+
+static karma_status put_output(void *user, const karma_output *out) {
+    struct one *o = user;
+    o->status = out->status;
+    o->finish_reason = out->finish_reason;
+    o->flags = out->flags;
+    if (out->status < 0) return cli_error(out->status, "%s", out->error ? out->error : "failed");
+    if (o->as_json) {
+        print_output_json(out);
+    } else if (o->streamed) {
+        putchar('\n');
+    } else {
+        puts(out->text ? out->text : "");
+    }
+    return KARMA_OK;
+}
+
+/* All of standard input, without its last newline. free() it. */
+static karma_status read_stdin(char **out) {
+    size_t len = 0, cap = 4096;
+    char *text = malloc(cap);
+    for (;;) {
+        if (!text) return cli_error(KARMA_E_NOMEM, "out of memory");
+        const size_t n = fread(text + len, 1, cap - len - 1, stdin);
+        if (n == 0) break;
+        len += n;
+        if (len > MAX_PROMPT_BYTES) {
+            free(text);
+            return cli_error(KARMA_E_LIMIT, "standard input: longer than %d bytes",
+                             MAX_PROMPT_BYTES);
+        }
+        if (len + 1 == cap) {
+            char *grown = realloc(text, cap * 2);
+            if (!grown) free(text);
+            text = grown;
+            cap *= 2;
+        }
+    }
+    if (len && text[len - 1] == '\n') len--;
+    text[len] = '\0';
+    const bool read_ok = !ferror(stdin), clean = strlen(text) == len;
+    json_t *probe = json_string(text);
+    json_decref(probe);
+    if (read_ok && clean && probe) {
+        *out = text;
+        return KARMA_OK;
+    }
+    free(text);
+    return !read_ok ? cli_error(KARMA_E_IO, "standard input: read failed")
+                    : cli_error(KARMA_E_ENCODING, "standard input: not valid UTF-8 text");
+}
+
+static karma_status prompt_of(const char *argument, char **owned, const char **prompt) {
+    *owned = NULL;
+    if (argument && strcmp(argument, "-") != 0) {
+        *prompt = argument;
+        return KARMA_OK;
+    }
+    if (!argument && isatty(STDIN_FILENO)) {
+        return cli_error(KARMA_E_USAGE, "no prompt: give one, or - to read standard input");
+    }
+    karma_status st = read_stdin(owned);
+    *prompt = *owned;
+    return st;
+}
+
+static karma_status run_one(const char *name, const char *path, const char *config,
+                            const char *args, struct one *o) {
+    karma_model *m;
+    karma_status st = karma_model_create_with(name, path, config, args, &m);
+    if (st < 0) return st;
+    const karma_run_io io = {.next = next_sample,
+                             .put = put_output,
+                             .cancelled = cancelled,
+                             .stream = stream,
+                             .user = o};
+    st = karma_model_load(m);
+    if (st == KARMA_OK) st = karma_model_run(m, &io);
+    karma_model_destroy(m);
+    return st;
+}
+
+int cmd_run(int argc, char **argv) {
+    struct one o = {.sample = {.struct_size = sizeof(karma_sample)}};
+    /* Text of control tokens in what a person types is text; data sets keep the reference's way. */
+    struct model_options mo = {.special_tokens = "safe"};
+    const char *system = NULL;
+    bool offline = false;
+    const struct cli_option options[] = {
+        {"--system", "TEXT", "system prompt", .value = &system},
+        {"--model-path", "PATH", "checkpoint folder or file", .value = &mo.path},
+        {"--model-config", "FILE", "model arguments, JSON or YAML", .value = &mo.config},
+        {"--model-args", "JSON", "model arguments, an object", .value = &mo.args},
+        {"--max-tokens", "N", "new tokens at most", .value = &mo.max_tokens},
+        {"--seed", "N", "for sampling", .value = &mo.seed},
+        {"--threads", "N", "default: all that may be used", .value = &mo.threads},
+        {"--device", "NAME", "auto or cpu", .value = &mo.device},
+        {"--offline", NULL, "use local files alone (this version never opens a connection)",
+         .flag = &offline, .flag_value = true},
+        {"--json", NULL, "print text, thinking, tokens, reason as JSON", .flag = &o.as_json,
+         .flag_value = true},
+        {0}};
+    const struct cli_command c = {"run",
+                                  "MODEL [PROMPT | -] [options]",
+                                  "Asks a model one thing. MODEL is a name or a path.",
+                                  options,
+                                  1,
+                                  2};
+    const char *positional[3];
+    const int stop = cli_parse(&c, argc, argv, positional);
+    if (stop >= 0) return stop;
+    char *owned = NULL, *config = NULL, *args = NULL;
+    karma_status st = model_options_merge(&mo, &config, &args);
+    if (st == KARMA_OK) st = prompt_of(positional[1], &owned, &o.sample.input);
+    if (st == KARMA_OK) {
+        o.sample.system_prompt = system;
+        signals_install();
+        st = run_one(positional[0], mo.path, config, args, &o);
+    }
+    free(owned);
+    free(config);
+    free(args);
+    if (signals_cancelled()) return cli_finish_output(false, signals_exit_status());
+    if (ferror(stdout)) return cli_finish_output(true, 0);
+    if (st < 0) return cli_fail(st);
+    if (o.flags & KARMA_OUTPUT_THOUGHT_CUT) {
+        fputs("karma: note: the token limit ended the thought; there is no answer\n", stderr);
+    } else if (o.flags & KARMA_OUTPUT_CUT) {
+        fputs("karma: note: the token limit ended the answer\n", stderr);
+    }
+    return cli_finish_output(true, 0);
+}

@@ -1,0 +1,196 @@
+/*
+ * eval_view.c - see eval_view.h. On a terminal one line is redrawn a few times a second; elsewhere
+ * a plain line every ten seconds and at the end of a data set. Never a text of a sample.
+ */
+#include "cli/eval_view.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+
+static const double TERMINAL_EVERY_S = 0.1, PLAIN_EVERY_S = 10;
+
+void view_begin(struct view *v, bool on, const char *model, const karma_eval_options *options) {
+    *v = (struct view){.model = model,
+                       .options = options,
+                       .on = on,
+                       .terminal = isatty(STDERR_FILENO) == 1,
+                       .last_s = -1e9};
+}
+
+static void show_plan(const char *model, const karma_eval_options *o) {
+    size_t n = 0;
+    while (o->datasets[n])
+        n++;
+    fprintf(stderr, "model     %s\ndatasets  ", model);
+    for (size_t i = 0; i < n && i < (n > 10 ? 8 : 10); i++) {
+        fprintf(stderr, "%s%s", i ? ", " : "", o->datasets[i]);
+    }
+    if (n > 10) fprintf(stderr, " and %zu more", n - 8);
+    fprintf(stderr, "\noutput    %s\nstore     ", o->output ? o->output : "results.json");
+    char path[4096];
+    const char *store =
+        o->store_path ? o->store_path : karma_default_store_path(path, sizeof(path));
+    fprintf(stderr, "%s%s\n\n",
+            !o->use_store ? "none"
+            : store       ? store
+                          : "none",
+            o->use_store && o->refresh ? " (answers are made anew)" : "");
+}
+
+void view_progress(void *view, const karma_eval_progress *p) {
+    struct view *v = view;
+    if (v->options) show_plan(v->model, v->options);
+    v->options = NULL;
+    if (!v->on) return;
+    const bool fresh = v->last_dataset != p->dataset_index + 1, ended = p->done == p->total;
+    const double every = v->terminal ? TERMINAL_EVERY_S : PLAIN_EVERY_S;
+    if (fresh) v->last_s = v->terminal ? -1e9 : 0;
+    if (!ended && p->elapsed_s - v->last_s < every) return;
+    v->last_s = p->elapsed_s;
+    v->last_dataset = p->dataset_index + 1;
+    char left[32] = "";
+    char rest[64] = "";
+    if (!ended && p->remaining_s >= 0) {
+        snprintf(rest, sizeof(rest), ", %s left", format_duration(p->remaining_s, left));
+    }
+    char counts[96] = "";
+    if (p->cached) snprintf(counts, sizeof(counts), ", %zu from the store", p->cached);
+    if (p->failed) {
+        const size_t at = strlen(counts);
+        snprintf(counts + at, sizeof(counts) - at, ", %zu failed", p->failed);
+    }
+    fprintf(stderr, "%s[%zu/%zu] %s: %zu/%zu, %.2f samples/s%s%s", v->terminal ? "\r\033[K" : "",
+            p->dataset_index + 1, p->n_datasets, p->dataset, p->done, p->total, p->rate, counts,
+            rest);
+    v->open_line = v->terminal && !ended;
+    if (!v->open_line) fputc('\n', stderr);
+    fflush(stderr);
+}
+
+void view_end(struct view *v) {
+    if (v->open_line) fputc('\n', stderr);
+    v->open_line = false;
+}
+
+static void score_cell(struct cli_table *t, const json_t *metric) {
+    const json_t *score = json_object_get(metric, "score");
+    const json_t *interval = json_object_get(metric, "interval_95");
+    const json_t *bounds = json_object_get(metric, "bounds");
+    if (json_is_number(score)) {
+        const json_t *low = json_array_get(interval, 0), *high = json_array_get(interval, 1);
+        table_cellf(t, "%.3f", json_number_value(score));
+        if (json_is_number(low) && json_is_number(high)) {
+            table_cellf(t, "%.3f to %.3f", json_number_value(low), json_number_value(high));
+        } else {
+            table_cell(t, "");
+        }
+    } else if (bounds) {
+        const json_t *low = json_object_get(bounds, "failed_counted_as_wrong");
+        const json_t *high = json_object_get(bounds, "failed_left_out");
+        table_cell(t, "none");
+        table_cellf(t, "%.3f (failed as wrong), %.3f (left out)", json_number_value(low),
+                    json_number_value(high));
+    } else {
+        table_cell(t, "none");
+        table_cell(t, "");
+    }
+}
+
+static int64_t count_of(const json_t *result, const char *name) {
+    return json_integer_value(json_object_get(json_object_get(result, "samples_by_state"), name));
+}
+
+static void result_rows(struct cli_table *t, const char *name, const json_t *result) {
+    const char *metric;
+    json_t *value;
+    json_object_foreach(json_object_get(result, "metrics"), metric, value) {
+        table_cell(t, name);
+        table_cell(t, json_string_value(json_object_get(result, "task_type")));
+        table_cell(t, metric);
+        score_cell(t, value);
+        table_cellf(t, "%lld",
+                    (long long)json_integer_value(json_object_get(value, "num_samples")));
+        table_cell(t, json_string_value(json_object_get(result, "status")));
+    }
+}
+
+/* Counts by code and the first reason: messages never hold a sample's text. */
+static void print_failed(const char *name, const json_t *result) {
+    const json_t *states = json_object_get(result, "samples_by_state");
+    const int64_t n = count_of(result, "failed");
+    if (n == 0) return;
+    printf("%s: %lld failed:", name, (long long)n);
+    const char *code;
+    json_t *count;
+    json_object_foreach(json_object_get(states, "failed_by_code"), code, count) {
+        printf(" %lld %s", (long long)json_integer_value(count), code);
+    }
+    const json_t *first = json_array_get(json_object_get(result, "failed_samples"), 0);
+    printf("; the first, %s: %s\n", json_string_value(json_object_get(first, "key")),
+           json_string_value(json_object_get(first, "message")));
+}
+
+static void print_flags(const char *name, const json_t *result) {
+    static const struct {
+        const char *field, *text;
+    } flags[] = {
+        {"unparsed", "without an answer that could be read (scored wrong)"},
+        {"cut_by_limit", "cut by the token limit"},
+        {"thought_without_end", "ended inside a thought (scored wrong)"},
+        {"prompt_truncated", "with a shortened prompt"},
+        {"control_text_in_prompt", "with control-token text in the question"},
+    };
+    for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
+        const int64_t n = count_of(result, flags[i].field);
+        if (n > 0) printf("%s: %lld %s\n", name, (long long)n, flags[i].text);
+    }
+}
+
+static void print_plan(const json_t *results) {
+    static const char *const header[] = {"Dataset", "Samples"};
+    struct cli_table t;
+    table_begin(&t, 2, header);
+    const char *name;
+    json_t *result;
+    json_object_foreach((json_t *)results, name, result) {
+        table_cell(&t, name);
+        table_cellf(&t, "%lld",
+                    (long long)json_integer_value(json_object_get(result, "num_samples")));
+    }
+    table_print(&t, stdout);
+    table_end(&t);
+    puts("\ndry run: all arguments and files are in order; nothing was run");
+}
+
+void view_results(const karma_eval_summary *sum, bool dry_run) {
+    static const char *const header[] = {"Dataset",       "Task Type", "Metric", "Score",
+                                         "95 % interval", "Samples",   "Status"};
+    json_t *results = json_loads(sum->results_json, 0, NULL);
+    if (dry_run) {
+        print_plan(results);
+        json_decref(results);
+        return;
+    }
+    struct cli_table t;
+    table_begin(&t, 7, header);
+    const char *name;
+    json_t *result;
+    json_object_foreach(results, name, result) {
+        if (name[0] != '_') result_rows(&t, name, result);
+    }
+    table_print(&t, stdout);
+    table_end(&t);
+    putchar('\n');
+    json_object_foreach(results, name, result) {
+        if (name[0] == '_') continue;
+        print_failed(name, result);
+        print_flags(name, result);
+    }
+    char elapsed[32];
+    printf("datasets %zu/%zu complete, %zu samples (%zu from the store), %s; results in %s\n",
+           sum->n_datasets_complete, sum->n_datasets, sum->n_samples, sum->n_cached,
+           format_duration(sum->elapsed_s, elapsed), sum->results_path);
+    json_decref(results);
+}

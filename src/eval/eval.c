@@ -1,0 +1,284 @@
+/*
+ * eval.c - the run, in order: plan (everything the user gave is checked), model and store, then
+ * for each data set answers and scores, then the report.
+ */
+#include "karma/eval.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/cpu.h"
+#include "base/file.h"
+#include "base/float_env.h"
+#include "eval/answers.h"
+#include "eval/report.h"
+#include "eval/score.h"
+#include "eval/store.h"
+#include "karma/karma.h"
+
+karma_eval_options karma_eval_defaults(void) {
+    return (karma_eval_options){.struct_size = sizeof(karma_eval_options), .use_store = true};
+}
+
+const char *karma_default_store_path(char *out, size_t size) {
+    const char *given = env_get("KARMA_STORE"), *cache = env_get("XDG_CACHE_HOME");
+    const char *home = env_get("HOME");
+    int n;
+    if (given) {
+        n = snprintf(out, size, "%s", given);
+    } else if (cache && cache[0] == '/') { /* the standard says: relative ones are ignored */
+        n = snprintf(out, size, "%s/karma/results.db", cache);
+    } else if (home) {
+        n = snprintf(out, size, "%s/.cache/karma/results.db", home);
+    } else {
+        return NULL;
+    }
+    return n >= 0 && (size_t)n < size ? out : NULL;
+}
+
+struct run {
+    const karma_eval_options *options;
+    karma_model *model;
+    struct plan plan;
+    struct store *store;
+    char *identity; /* karma_free() */
+    struct json *results, *timings;
+    karma_eval_summary *summary;
+    uint64_t started_ns;
+    int64_t started_s;
+};
+
+/* Lent to the caller until the next run (eval.h); one a thread. */
+static _Thread_local char *last_results;
+static _Thread_local char *last_path;
+
+static void forget_last(void) {
+    mem_free(last_results);
+    mem_free(last_path);
+    last_results = last_path = NULL;
+}
+
+static karma_status begin_run(struct run *r) {
+    karma_status st = store_open(r->plan.store_path, &r->store);
+    if (st == KARMA_OK) st = karma_model_identity(r->model, &r->identity);
+    if (st == KARMA_OK) st = store_note_identity(r->store, r->identity);
+    return st;
+}
+
+static karma_status time_dataset(struct run *r, const struct plan_dataset *d,
+                                 const struct answers *answers, double elapsed_s) {
+    struct arena *a = &r->plan.arena;
+    struct json *o = json_new_object(a);
+    karma_status st = json_set(a, o, "elapsed_s", json_new_real(a, elapsed_s));
+    if (st == KARMA_OK) {
+        st = json_set(a, o, "samples_from_store", json_new_int(a, (int64_t)answers->n_cached));
+    }
+    if (st == KARMA_OK) {
+        st = json_set(a, o, "samples_run",
+                      json_new_int(a, (int64_t)(answers->n_ready - answers->n_cached)));
+    }
+    if (st == KARMA_OK && answers->n_damaged) {
+        st = json_set(a, o, "stored_answers_set_aside",
+                      json_new_int(a, (int64_t)answers->n_damaged));
+    }
+    return st == KARMA_OK ? json_set(a, r->timings, d->name, o) : st;
+}
+
+static karma_status run_dataset(struct run *r, size_t i, const karma_eval_events *events) {
+    struct plan_dataset *d = &r->plan.datasets[i];
+    struct answers answers = {0};
+    struct answers_run run = {.model = r->model,
+                              .identity = r->identity,
+                              .store = r->store,
+                              .refresh = r->options->refresh,
+                              .keep_failed = r->options->keep_failed,
+                              .events = events};
+    run.progress.dataset = d->name;
+    run.progress.dataset_index = i;
+    run.progress.n_datasets = r->plan.n_datasets;
+    const uint64_t before_ns = clock_monotonic_ns();
+    karma_status st = answers_collect(&run, d, &answers);
+    const bool cancelled = st == KARMA_E_CANCELLED;
+    struct score score = {0};
+    if (st == KARMA_OK || cancelled) {
+        st = score_dataset(&r->plan.arena, d, &answers, r->options->include_content, &score);
+    }
+    if (st == KARMA_OK) st = json_set(&r->plan.arena, r->results, d->name, score.result);
+    if (st == KARMA_OK) {
+        st = time_dataset(r, d, &answers, (double)(clock_monotonic_ns() - before_ns) * 1e-9);
+    }
+    karma_eval_summary *sum = r->summary;
+    sum->n_samples += answers.n;
+    sum->n_scored += score.n_scored;
+    sum->n_failed += score.n_failed;
+    sum->n_cached += answers.n_cached;
+    sum->n_datasets_complete += score.complete;
+    answers_release(&answers);
+    if (st == KARMA_OK && cancelled) sum->partial = true;
+    return st;
+}
+
+/* Where the model was said to be. Not where it was found: that is known only when it was loaded,
+ * and a run that finds all answers in the store loads nothing. */
+static karma_status given_path(struct run *r, const struct json **path) {
+    const struct json *info;
+    char *text;
+    karma_status st = karma_model_info(r->model, &text);
+    if (st < 0) return st;
+    st = json_parse(&r->plan.arena, text, strlen(text), JSON_LAST_WINS, &info);
+    if (st == KARMA_OK) *path = json_get(info, "model_name_or_path");
+    karma_free(text);
+    return st;
+}
+
+static karma_status add_summary(struct run *r) {
+    struct arena *a = &r->plan.arena;
+    struct json *o = json_new_object(a);
+    const struct json *identity = NULL, *path = NULL;
+    karma_status st = json_parse(a, r->identity, strlen(r->identity), JSON_LAST_WINS, &identity);
+    if (st == KARMA_OK) st = given_path(r, &path);
+    if (st == KARMA_OK) {
+        st = json_set(a, o, "model", json_new_string(a, karma_model_name(r->model)));
+    }
+    if (st == KARMA_OK && path) st = json_set(a, o, "model_path", path);
+    if (st == KARMA_OK) {
+        st = json_set(a, o, "total_datasets", json_new_int(a, (int64_t)r->plan.n_datasets));
+    }
+    if (st == KARMA_OK) {
+        st = json_set(a, o, "successful_datasets",
+                      json_new_int(a, (int64_t)r->summary->n_datasets_complete));
+    }
+    if (st == KARMA_OK && r->summary->partial) {
+        st = json_set(a, o, "partial", json_new_bool(a, true));
+    }
+    if (st == KARMA_OK) st = json_set(a, o, "model_identity", identity);
+    return st == KARMA_OK ? json_set(a, r->results, "_summary", o) : st;
+}
+
+static karma_status write_run_file(struct run *r) {
+    struct arena *a = &r->plan.arena;
+    char started[32], ended[32];
+    clock_format_utc(r->started_s, started);
+    clock_format_utc(clock_wall_s(), ended);
+    struct json *o = json_new_object(a);
+    karma_status st = json_set(a, o, "karma_version", json_new_string(a, karma_version()));
+    if (st == KARMA_OK) st = json_set(a, o, "started", json_new_string(a, started));
+    if (st == KARMA_OK) st = json_set(a, o, "ended", json_new_string(a, ended));
+    if (st == KARMA_OK) {
+        st = json_set(a, o, "total_evaluation_time", json_new_real(a, r->summary->elapsed_s));
+    }
+    if (st == KARMA_OK) {
+        st = json_set(a, o, "processor", json_new_string(a, cpu_model_name()));
+    }
+    if (st == KARMA_OK) {
+        st = json_set(a, o, "peak_resident_bytes", json_new_int(a, (int64_t)cpu_resident_bytes()));
+    }
+    if (st == KARMA_OK && r->plan.store_path) {
+        st = json_set(a, o, "store", json_new_string(a, r->plan.store_path));
+    }
+    if (st == KARMA_OK) st = json_set(a, o, "datasets", r->timings);
+    struct buf text = {0};
+    if (st == KARMA_OK) st = json_write(&text, o, 2, JSON_PYTHON);
+    if (st == KARMA_OK) st = buf_putc(&text, '\n');
+    if (st == KARMA_OK) st = file_write_atomic(r->plan.run_file, text.data, text.len, 0600);
+    buf_release(&text);
+    return st;
+}
+
+static karma_status write_report(struct run *r) {
+    struct buf text = {0};
+    karma_status st = report_text(r->results, r->plan.format, &text);
+    if (st == KARMA_OK) st = report_write(&r->plan, &text);
+    if (st == KARMA_OK) st = write_run_file(r);
+    buf_release(&text);
+    return st;
+}
+
+/* What a caller shows: always JSON, whatever format was written. */
+static karma_status hand_over(struct run *r) {
+    struct buf text = {0};
+    karma_status st = json_write(&text, r->results, 2, JSON_PYTHON);
+    if (st == KARMA_OK) {
+        last_results = buf_take(&text);
+        last_path = mem_strdup(r->plan.output);
+        if (!last_results || !last_path) st = KARMA_E_NOMEM;
+    }
+    buf_release(&text);
+    if (st < 0) forget_last();
+    r->summary->results_json = last_results;
+    r->summary->results_path = last_path;
+    return st;
+}
+
+/* What would be run, for a dry run: the data sets with their arguments and sizes. */
+static karma_status describe_plan(struct run *r) {
+    struct arena *a = &r->plan.arena;
+    for (size_t i = 0; i < r->plan.n_datasets; i++) {
+        const struct plan_dataset *d = &r->plan.datasets[i];
+        struct json *o = json_new_object(a);
+        const struct json *args = NULL;
+        const char *text = karma_dataset_args(d->data);
+        karma_status st = json_parse(a, text, strlen(text), JSON_LAST_WINS, &args);
+        if (st == KARMA_OK) st = json_set(a, o, "status", json_new_string(a, "planned"));
+        if (st == KARMA_OK) {
+            st = json_set(a, o, "num_samples", json_new_int(a, (int64_t)d->n_samples));
+        }
+        if (st == KARMA_OK) st = json_set(a, o, "dataset_args", args);
+        if (st == KARMA_OK) st = json_set(a, r->results, d->name, o);
+        if (st < 0) return st;
+        r->summary->n_samples += d->n_samples;
+    }
+    return KARMA_OK;
+}
+
+static karma_status run_all(struct run *r, const karma_eval_events *events) {
+    karma_status st = begin_run(r);
+    for (size_t i = 0; i < r->plan.n_datasets && st == KARMA_OK && !r->summary->partial; i++) {
+        st = run_dataset(r, i, events);
+    }
+    if (st == KARMA_OK) st = add_summary(r);
+    r->summary->elapsed_s = (double)(clock_monotonic_ns() - r->started_ns) * 1e-9;
+    return st == KARMA_OK ? write_report(r) : st;
+}
+
+static karma_status evaluate(karma_model *m, const karma_eval_options *options,
+                             const karma_eval_events *events, karma_eval_summary *summary) {
+    *summary = (karma_eval_summary){0};
+    forget_last();
+    if (options->struct_size != sizeof(*options)) {
+        return status_fail(KARMA_E_ABI, "karma_eval_options: get one from karma_eval_defaults()");
+    }
+    struct run r = {.options = options,
+                    .model = m,
+                    .summary = summary,
+                    .started_ns = clock_monotonic_ns(),
+                    .started_s = clock_wall_s()};
+    karma_status st = plan_make(options, &r.plan);
+    summary->n_datasets = r.plan.n_datasets;
+    if (st == KARMA_OK) {
+        r.results = json_new_object(&r.plan.arena);
+        r.timings = json_new_object(&r.plan.arena);
+        if (!r.results || !r.timings) st = KARMA_E_NOMEM;
+    }
+    if (st == KARMA_OK) st = options->dry_run ? describe_plan(&r) : run_all(&r, events);
+    if (st == KARMA_OK) st = hand_over(&r);
+    karma_free(r.identity);
+    plan_release(&r.plan);
+    const karma_status closed = store_close(r.store);
+    if (st == KARMA_OK) st = closed;
+    if (st == KARMA_OK && summary->partial) {
+        st = status_fail(KARMA_E_CANCELLED, "cancelled: %zu of %zu samples are done and kept",
+                         summary->n_scored + summary->n_failed, summary->n_samples);
+    }
+    return st;
+}
+
+karma_status karma_eval_run(karma_model *m, const karma_eval_options *options,
+                            const karma_eval_events *events, karma_eval_summary *summary) {
+    fenv_t before;
+    float_env_enter(&before);
+    const karma_status st = evaluate(m, options, events, summary);
+    float_env_leave(&before);
+    return st;
+}
