@@ -85,7 +85,8 @@ sed 's/"[^"]*"/""/g' "$work/all" | awk '
         rule("malloc calloc realloc reallocarray free strdup strndup asprintf vasprintf getline " \
              "getdelim aligned_alloc posix_memalign", "src/base/mem.c src/cli/", "allocate through base/mem.h")
         rule("open close", "src/base/file.c src/cli/main.c", "reach files through base/file.h")
-        rule("openat creat fopen fdopen freopen tmpfile read pread readv write pwrite " \
+        rule("write", "src/base/file.c src/cli/signals.c", "reach files through base/file.h")
+        rule("openat creat fopen fdopen freopen tmpfile read pread readv pwrite " \
              "writev fsync fdatasync truncate ftruncate rename renameat unlink unlinkat remove " \
              "mkdir rmdir link symlink opendir readdir scandir stat fstat lstat statfs access " \
              "faccessat chmod fchmod realpath mmap munmap mkstemp mkdtemp", "src/base/file.c",

@@ -29,6 +29,10 @@ KARMA_API const char *karma_version(void);
 KARMA_API karma_status karma_system_info(char **json);
 /* A small JSON or YAML file as JSON text; karma_free() it. Errors name file, line and column. */
 KARMA_API karma_status karma_read_config(const char *path, char **json);
+/* The mapped file that address lies in, and where in it; NULL if in none. For a SIGBUS handler (it
+ * may be called there): model and data files are mapped, and one that is cut short while in use
+ * ends in that signal. The program installs such a handler; the library never does. */
+KARMA_API const char *karma_mapped_file(const void *address, size_t *offset);
 #ifdef __cplusplus
 }
 #endif

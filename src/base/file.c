@@ -18,6 +18,7 @@
 #include <sys/statfs.h>
 #include <unistd.h>
 
+#include "base/mapped.h"
 #include "base/random.h"
 #include "base/sha256.h"
 
@@ -98,7 +99,11 @@ karma_status file_map_open(const char *path, struct file_map *out) {
     void *data = NULL;
     if (info.st_size > 0) {
         data = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-        if (data == MAP_FAILED) st = fail_errno(path, "map into memory");
+        if (data == MAP_FAILED) {
+            st = fail_errno(path, "map into memory");
+        } else if ((st = mapped_add(path, data, (size_t)info.st_size)) < 0) {
+            munmap(data, (size_t)info.st_size);
+        }
     }
     close(fd); /* the mapping stays */
     if (st < 0) return st;
@@ -110,6 +115,7 @@ karma_status file_map_open(const char *path, struct file_map *out) {
 }
 
 void file_map_close(struct file_map *m) {
+    mapped_remove(m->data);
     if (m->data) munmap((void *)(uintptr_t)m->data, m->size);
     *m = (struct file_map){0};
 }

@@ -42,6 +42,26 @@ static json_t *text_or_null(const char *text) {
     return j ? j : json_null();
 }
 
+/* A list of {token, logprob, top: [[token, logprob], ...]}, one a generated token. */
+static json_t *logprobs_json(const karma_output *out) {
+    json_t *list = json_array();
+    for (size_t i = 0; i < out->n_tokens; i++) {
+        const karma_token_logprob *l = &out->logprobs[i];
+        json_t *o = json_object(), *top = json_array();
+        json_object_set_new(o, "token", json_integer(l->token));
+        json_object_set_new(o, "logprob", json_real((double)l->logprob));
+        for (int32_t k = 0; k < l->n_top; k++) {
+            json_t *pair = json_array();
+            json_array_append_new(pair, json_integer(l->top_tokens[k]));
+            json_array_append_new(pair, json_real((double)l->top_logprobs[k]));
+            json_array_append_new(top, pair);
+        }
+        json_object_set_new(o, "top", top);
+        json_array_append_new(list, o);
+    }
+    return list;
+}
+
 static void print_output_json(const karma_output *out) {
     json_t *j = json_object();
     json_object_set_new(j, "text", text_or_null(out->text));
@@ -57,13 +77,7 @@ static void print_output_json(const karma_output *out) {
         json_array_append_new(ids, json_integer(out->tokens[i]));
     }
     json_object_set_new(j, "tokens", ids);
-    if (out->logprobs) {
-        json_t *list = json_array();
-        for (size_t i = 0; i < out->n_tokens; i++) {
-            json_array_append_new(list, json_real((double)out->logprobs[i].logprob));
-        }
-        json_object_set_new(j, "logprobs", list);
-    }
+    if (out->logprobs) json_object_set_new(j, "logprobs", logprobs_json(out));
     print_json(j);
     json_decref(j);
 }
@@ -110,6 +124,10 @@ static karma_status read_stdin(char **out) {
     const bool read_ok = !ferror(stdin), clean = strlen(text) == len;
     json_t *probe = json_string(text);
     json_decref(probe);
+    if (read_ok && len == 0) {
+        free(text);
+        return cli_error(KARMA_E_USAGE, "standard input is empty: there is no prompt");
+    }
     if (read_ok && clean && probe) {
         *out = text;
         return KARMA_OK;

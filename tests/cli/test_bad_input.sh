@@ -28,7 +28,7 @@ run ask good
 result $? "the good checkpoint is good"
 
 # --- the checkpoint ---------------------------------------------------------------------------------
-fails 2 E_NOTFOUND "$dir/nowhere" "a missing checkpoint" ask nowhere
+fails 2 E_NOTFOUND "no such file or folder" "a missing checkpoint" ask nowhere
 fails 2 E_NOTFOUND "nearest name: Qwen/Qwen3-0.6B" "an unknown model is told the nearest" \
     "$KARMA" run Qwen/Qwen3-0.6 x
 mkdir "$dir/empty"

@@ -72,12 +72,13 @@ fi
 
 # The output's folder goes away in the middle: the answers stay.
 mkdir "$dir/gone"
+rm -f "$dir/err"
 KARMA_ISA=ref "$KARMA" eval --model "$dir/tiny" --datasets "$dir/data.jsonl" --store "$dir/gone.db" --threads 1 \
     --output "$dir/gone/results.json" --model-args '{"max_tokens": 200, "do_sample": true, "temperature": 1.5}' \
     > "$dir/out" 2> "$dir/err" < /dev/null &
 pid=$!
 tries=0
-until grep -q '^store ' "$dir/err" || [ $tries -eq 500 ]; do
+until grep -q '^store ' "$dir/err" 2> /dev/null || [ $tries -eq 500 ]; do
     sleep 0.02
     tries=$((tries + 1))
 done
@@ -90,3 +91,20 @@ run env KARMA_ISA=ref "$KARMA" eval --model "$dir/tiny" --datasets "$dir/data.js
     --output "$dir/found.json" --model-args '{"max_tokens": 200, "do_sample": true, "temperature": 1.5}'
 [ "$rc" -eq 0 ] && [ "$(value samples_run "$dir/found.run.json")" = 0 ]
 result $? "and no sample has to be run again"
+
+# Somebody cuts the weights short while they are in use: a line that names the file, not a signal.
+rm -f "$dir/err" # its plan is waited for
+KARMA_ISA=ref "$KARMA" eval --model "$dir/tiny" --datasets "$dir/data.jsonl" --store "$dir/cut.db" --threads 1 \
+    --output "$dir/cut.json" --model-args '{"max_tokens": 200, "do_sample": true, "temperature": 1.5}' \
+    > "$dir/out" 2> "$dir/err" < /dev/null &
+pid=$!
+tries=0
+until grep -q "^store " "$dir/err" 2> /dev/null || [ $tries -eq 500 ]; do # the weights are loaded
+    sleep 0.02
+    tries=$((tries + 1))
+done
+truncate -s 4096 "$dir/tiny/model.safetensors"
+wait $pid
+rc=$?
+[ "$rc" -eq 5 ] && grep -q '^karma: error E_IO: .*model.safetensors: byte [0-9]*: ' "$dir/err"
+result $? "weights that are cut short while in use: one line that names file and byte"
