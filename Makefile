@@ -54,6 +54,7 @@ lib: $(BUILD)/libkarma.a
 # Instruction sets beyond the baseline are per file; the right one is chosen at start.
 $(BUILD)/src/tensor/cpu/kernels_avx2%: ISA := -mavx2 -mfma -mf16c
 $(BUILD)/src/tensor/cpu/kernels_avx512%: ISA := -mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma -mf16c
+$(BUILD)/src/tensor/cpu/kernels_avx512bf16%: ISA := -mavx512bf16 -mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma -mf16c
 
 $(BUILD)/%.o: %.c Makefile
 	@mkdir -p $(@D)

@@ -1,7 +1,8 @@
 /*
  * bench_matmul.c - products of the Qwen3-0.6B shapes on the CPU backend: GB/s of weights read (few
  * tokens) and GFLOP/s (many), each beside the memory stream and the f32 FMA peak measured in the
- * same round, median of rounds. Weights are larger than the caches together, as in a model.
+ * same round, median of rounds. Weights are larger than the caches together, as in a model. The set
+ * is KARMA_ISA's; bf16 products of avx512bf16 may come to twice the f32 peak.
  *
  *     bench_matmul [threads] [rounds] [type] [tokens]
  */

@@ -55,7 +55,7 @@ enum { ROOF_FMA_LOOPS = 300000, ROOF_PIECE = 1 << 20 };
 static inline void roof_fma_item(void *ctx, int64_t item, int thread) {
     (void)item, (void)thread;
 #if defined(__x86_64__)
-    if (*(enum cpu_isa *)ctx == CPU_ISA_AVX512)
+    if (*(enum cpu_isa *)ctx >= CPU_ISA_AVX512)
         for (int i = 0; i < ROOF_FMA_LOOPS; i++)
             __asm__ volatile(ROOF_TWELVE("zmm")::: ROOF_CLOBBERS);
     else
@@ -72,7 +72,7 @@ static inline double roof_fma(struct pool *pool, enum cpu_isa isa) {
     const int items = 8 * pool_threads(pool);
     uint64_t start = clock_monotonic_ns();
     pool_run(pool, items, roof_fma_item, &isa);
-    const double flops = (isa == CPU_ISA_AVX512 ? 16.0 : 8.0) * 2 * 12 * ROOF_FMA_LOOPS * items;
+    const double flops = (isa >= CPU_ISA_AVX512 ? 16.0 : 8.0) * 2 * 12 * ROOF_FMA_LOOPS * items;
     return flops / seconds_since(start) * 1e-9;
 }
 

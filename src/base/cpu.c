@@ -34,7 +34,10 @@ bool cpu_isa_present(enum cpu_isa isa) {
     uint64_t states = saved_states();
     if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || !(b & bit_AVX2)) return false;
     if (isa == CPU_ISA_AVX2) return (states & XMM_YMM) == XMM_YMM;
-    return isa == CPU_ISA_AVX512 && (states & ZMM) == ZMM && (b & need_7_ebx) == need_7_ebx;
+    if ((states & ZMM) != ZMM || (b & need_7_ebx) != need_7_ebx) return false;
+    if (isa == CPU_ISA_AVX512) return true;
+    return isa == CPU_ISA_AVX512BF16 && __get_cpuid_count(7, 1, &a, &b, &c, &d) &&
+           (a & bit_AVX512BF16);
 }
 #else
 bool cpu_isa_present(enum cpu_isa isa) {
@@ -46,6 +49,7 @@ static const char *const isa_names[CPU_ISA_COUNT] = {
     [CPU_ISA_REF] = "ref",
     [CPU_ISA_AVX2] = "avx2",
     [CPU_ISA_AVX512] = "avx512",
+    [CPU_ISA_AVX512BF16] = "avx512bf16",
 };
 
 const char *cpu_isa_name(enum cpu_isa isa) {
@@ -56,7 +60,7 @@ karma_status cpu_isa_choose(enum cpu_isa *out) {
     *out = CPU_ISA_REF;
     const char *wanted = env_get("KARMA_ISA");
     for (int isa = CPU_ISA_COUNT - 1; isa >= 0; isa--) {
-        if (wanted && strcmp(wanted, isa_names[isa]) != 0) continue;
+        if (wanted ? strcmp(wanted, isa_names[isa]) != 0 : isa == CPU_ISA_AVX512BF16) continue;
         bool present = cpu_isa_present((enum cpu_isa)isa);
         if (wanted && !present) {
             return status_fail(KARMA_E_USAGE, "KARMA_ISA: this processor has no %s", wanted);
@@ -65,7 +69,7 @@ karma_status cpu_isa_choose(enum cpu_isa *out) {
         *out = (enum cpu_isa)isa;
         return KARMA_OK;
     }
-    return status_fail(KARMA_E_USAGE, "KARMA_ISA: %s is not one of ref, avx2, avx512",
+    return status_fail(KARMA_E_USAGE, "KARMA_ISA: %s is not one of ref, avx2, avx512, avx512bf16",
                        status_quotez(wanted));
 }
 

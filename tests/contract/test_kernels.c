@@ -18,10 +18,33 @@ static const struct stream_limits limits = {
     .max_positions = 256,
 };
 
+/* Row j of a bf16 weight, columns c and c + 1, and those of an activation; 0 beyond the end. */
+static uint32_t weight_pair(const struct weight *w, int64_t j, int64_t c) {
+    const uint8_t *at = (const uint8_t *)w->tensor.data + (size_t)j * w->tensor.row_bytes;
+    uint16_t half[2] = {0, 0};
+    memcpy(half, at + c * 2, c + 1 < w->tensor.cols ? 4 : 2);
+    return half[0] | (uint32_t)half[1] << 16;
+}
+
+static uint32_t activation_pair(const float *x, int64_t c, int64_t k) {
+    return round_to_bf16(x[c]) | (c + 1 < k ? round_to_bf16(x[c + 1]) << 16 : 0);
+}
+
 /* The definition: y[m, n] = x w^T, one chain an output. */
-static void define_product(float *y, const float *x, int64_t ldx, const struct weight *w,
-                           int64_t m) {
+static void define_product(float *y, const float *x, int64_t ldx, const struct weight *w, int64_t m,
+                           enum cpu_isa isa) {
     const int64_t n = w->tensor.rows, k = w->tensor.cols;
+    if (isa == CPU_ISA_AVX512BF16 && w->tensor.dtype == DTYPE_BF16) {
+        for (int64_t i = 0; i < m; i++) {
+            for (int64_t j = 0; j < n; j++) {
+                float a = 0;
+                for (int64_t c = 0; c < k; c += 2)
+                    a = dot_pair(a, activation_pair(x + i * ldx, c, k), weight_pair(w, j, c));
+                y[i * n + j] = a;
+            }
+        }
+        return;
+    }
     for (int64_t i = 0; i < m; i++) {
         for (int64_t j = 0; j < n; j++) {
             float a = 0;
@@ -56,7 +79,7 @@ static void check_product(struct machine *mc, struct rng *r, enum dtype t, struc
     float *x = random_floats(r, s.m * ldx, 1);
     float *y = random_floats(r, s.m * ldy, 1);
     float *want = random_floats(r, s.m * s.n, 1);
-    define_product(want, x, ldx, &w, s.m);
+    define_product(want, x, ldx, &w, s.m, mc->id);
     const struct linear_args a = {.x = x,
                                   .m = s.m,
                                   .k = s.k,
@@ -110,8 +133,10 @@ static void any_number_of_rows_gives_the_defined_bits(void **state) {
         struct machine mc = machine_open(isa, 2, &limits);
         struct rng r;
         rng_init(&r, 2, "rows", 4);
-        for (int64_t m = 1; m <= 40; m++)
+        for (int64_t m = 1; m <= 40; m++) {
             check_product(&mc, &r, types[m % 4], (struct shape){m, 1 + m * 7 % 71, 256}, 1);
+            check_product(&mc, &r, DTYPE_BF16, (struct shape){m, 33 + m % 5, 67 + m}, 0);
+        }
         check_product(&mc, &r, DTYPE_BF16, (struct shape){251, 65, 48}, 0);
         check_product(&mc, &r, DTYPE_Q8_0, (struct shape){517, 40, 64}, 0);
         machine_close(&mc);
@@ -160,7 +185,7 @@ static void extreme_rows_give_the_defined_bits(void **state) {
         memset(x + K, 0, K * sizeof(float));
         for (int64_t k = 0; k < K; k++)
             x[2 * K + k] = -fabsf(x[2 * K + k]);
-        define_product(want, x, K, &w, M);
+        define_product(want, x, K, &w, M, isa);
         assert_true(isnan(want[5]) && isinf(want[6]));
         const struct linear_args a = {.x = x,
                                       .m = M,
@@ -178,6 +203,70 @@ static void extreme_rows_give_the_defined_bits(void **state) {
         weight_free(mc.be, &w);
         machine_close(&mc);
     }
+}
+
+/* Products of pairs flush what is smaller than a normal number: here sums fall just below one, just
+ * not below, and subnormal activations would count if they were not zero. */
+static void the_smallest_numbers_give_the_defined_bits(void **state) {
+    (void)state;
+    enum { N = 64, K = 6, M = 100 };
+    static const int x_power[] = {-75, -75, -76, -130}, w_power[] = {-75, -51};
+    for_each_isa(isa) {
+        struct machine mc = machine_open(isa, 1, &limits);
+        struct rng r;
+        rng_init(&r, 14, "small", 5);
+        struct weight w = random_weight(mc.be, &r, DTYPE_BF16, N, K, 0);
+        uint16_t *bits = (uint16_t *)(void *)w.memory;
+        float *x = random_floats(&r, M * K, 1), *y = random_floats(&r, M * N, 1);
+        float *want = random_floats(&r, M * N, 1);
+        for (int64_t i = 0; i < M * K; i++)
+            x[i] = copysignf(ldexpf(1, x_power[rng_next(&r) % 4]), x[i]);
+        for (int64_t i = 0; i < N * K; i++) {
+            const int power = rng_next(&r) % 16 ? w_power[rng_next(&r) % 2] : 80;
+            bits[i] = f32_to_bf16(ldexpf(bits[i] & 0x8000 ? -1 : 1, power));
+        }
+        weight_refresh(&w);
+        define_product(want, x, K, &w, M, isa);
+        const struct linear_args a = {.x = x,
+                                      .m = M,
+                                      .k = K,
+                                      .ldx = K,
+                                      .n_weights = 1,
+                                      .w = {&w.tensor},
+                                      .y = {y},
+                                      .ldy = {N}};
+        mc.be->ops->linear(mc.s, &a);
+        assert_same(y, want, M * N, "%s", mc.isa);
+        mem_free(x);
+        mem_free(y);
+        mem_free(want);
+        weight_free(mc.be, &w);
+        machine_close(&mc);
+    }
+}
+
+/* The plain products of pairs, which stand for the page in the library. */
+static void the_plain_products_of_pairs_are_the_definition(void **state) {
+    (void)state;
+    enum { K = 37, M = 3, N = 21 };
+    struct machine mc = machine_open(CPU_ISA_REF, 1, &limits);
+    struct rng r;
+    rng_init(&r, 15, "plain", 5);
+    struct kernel_set ks = {0};
+    kernels_init_ref_pairs(&ks);
+    struct weight w = random_weight(mc.be, &r, DTYPE_BF16, N, K, 1);
+    float *x = random_floats(&r, M * K, 1), want[M * N], acc[M * PANEL_ROWS];
+    uint32_t xt[(K + 1) / 2 * M], panel[(K + 1) / 2 * PANEL_ROWS];
+    ks.turn_pairs(xt, x, K, M, K);
+    ks.pack_pairs(panel, w.tensor.data, w.tensor.row_bytes, N, 0, K, NULL);
+    ks.tile_pairs(acc, xt, M, panel, K, true);
+    assert_false(ks.stream_pairs(acc, xt, M, w.tensor.data, w.tensor.row_bytes, K, NULL));
+    define_product(want, x, K, &w, M, CPU_ISA_AVX512BF16);
+    for (int t = 0; t < M; t++)
+        assert_same(acc + t * PANEL_ROWS, want + t * N, N, "token %d", t);
+    mem_free(x);
+    weight_free(mc.be, &w);
+    machine_close(&mc);
 }
 
 /* Scales of any bits: infinite, NaN, negative zero. */
@@ -199,7 +288,7 @@ static void hostile_blocks_give_the_defined_bits(void **state) {
             weight_refresh(&w);
             float *x = random_floats(&r, M * K, 1), *y = random_floats(&r, M * N, 1);
             float *want = random_floats(&r, M * N, 1);
-            define_product(want, x, K, &w, M);
+            define_product(want, x, K, &w, M, isa);
             const struct linear_args a = {.x = x,
                                           .m = M,
                                           .k = K,
@@ -268,7 +357,7 @@ static void what_surrounds_a_product_is_in_the_defined_order(void **state) {
         for (int64_t i = 0; i < MOST; i++)
             define_norm(normed + i * K, x + i * K, gain, 1e-6f, K);
         for (int which = 0; which < 2; which++) {
-            define_product(wx[which], normed, K, &w[which], MOST);
+            define_product(wx[which], normed, K, &w[which], MOST, isa);
             for (int64_t i = 0; i < MOST * N; i++)
                 wx[which][i] += bias[which][i % N];
         }
@@ -350,7 +439,7 @@ static void three_weights_are_three_products(void **state) {
         }
         mc.be->ops->linear(mc.s, &a);
         for (int i = 0; i < 3; i++) {
-            define_product(want, x, K, &w[i], M);
+            define_product(want, x, K, &w[i], M, isa);
             assert_same(a.y[i], want, M * rows[i], "%s weight %d", mc.isa, i);
             mem_free(a.y[i]);
             weight_free(mc.be, &w[i]);
@@ -385,7 +474,7 @@ static void the_head_picks_rows_and_caps(void **state) {
                               .ld_logits = N + 1};
         for (int64_t i = 0; i < 4; i++)
             define_norm(normed + i * K, x + rows[i] * K, gain, 1e-6f, K);
-        define_product(want, normed, K, &w, 4);
+        define_product(want, normed, K, &w, 4, isa);
         for (int cap = 0; cap <= 30; cap += 30) {
             h.softcap = (float)cap;
             mc.be->ops->head(mc.s, &h);
@@ -458,7 +547,7 @@ static void few_tokens_stream_and_many_share_a_panel(void **state) {
         cpu_stream_counters(mc.s, &c);
         const uint64_t few = 2 * 4; /* panels */
         assert_int_equal(c.streamed[DTYPE_BF16] + c.packed[DTYPE_BF16], few);
-        assert_int_equal(c.streamed[DTYPE_BF16], isa == CPU_ISA_AVX512 ? few : 0);
+        assert_int_equal(c.streamed[DTYPE_BF16], isa >= CPU_ISA_AVX512 ? few : 0);
         check_product(&mc, &r, DTYPE_BF16, (struct shape){STREAM_TOKENS + 1, 64, 64}, 0);
         check_product(&mc, &r, DTYPE_BF16, (struct shape){1, 20, 64}, 0); /* a narrow weight */
         cpu_stream_counters(mc.s, &c);
@@ -503,6 +592,8 @@ int main(void) {
         test_case(any_number_of_rows_gives_the_defined_bits),
         test_case(the_real_shapes_give_the_defined_bits),
         test_case(extreme_rows_give_the_defined_bits),
+        test_case(the_smallest_numbers_give_the_defined_bits),
+        test_case(the_plain_products_of_pairs_are_the_definition),
         test_case(hostile_blocks_give_the_defined_bits),
         test_case(what_surrounds_a_product_is_in_the_defined_order),
         test_case(three_weights_are_three_products),

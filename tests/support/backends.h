@@ -136,12 +136,13 @@ __attribute__((format(printf, 6, 7))) static inline void test_same(const float *
 struct machine {
     struct backend *be;
     struct stream *s;
+    enum cpu_isa id;
     const char *isa;
 };
 
 static inline struct machine machine_open(enum cpu_isa isa, int threads,
                                           const struct stream_limits *limits) {
-    struct machine m = {.isa = cpu_isa_name(isa)};
+    struct machine m = {.id = isa, .isa = cpu_isa_name(isa)};
     assert_ok(cpu_backend_create(isa, threads, &m.be));
     assert_ok(m.be->ops->stream_create(m.be, limits, &m.s));
     return m;

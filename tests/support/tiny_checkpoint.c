@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 #include "base/random.h"
+#include "tensor/cpu/cpu.h"
 #include "tests/support/model_files.h"
 #include "tests/support/test.h"
 
@@ -18,6 +19,13 @@ karma_status loaded_try(struct loaded *l, const char *path, int threads) {
 
 void loaded_open(struct loaded *l, const char *path, int threads) {
     assert_ok(loaded_try(l, path, threads));
+}
+
+void loaded_open_on(struct loaded *l, const char *path, enum cpu_isa isa, int threads) {
+    *l = (struct loaded){0};
+    assert_ok(checkpoint_open(path, &l->ck));
+    assert_ok(cpu_backend_create(isa, threads, &l->be));
+    assert_ok(model_load(l->ck, l->be, &l->model));
 }
 
 void loaded_release(struct loaded *l) {

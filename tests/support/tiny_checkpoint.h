@@ -6,6 +6,7 @@
 #ifndef TESTS_SUPPORT_TINY_CHECKPOINT_H
 #define TESTS_SUPPORT_TINY_CHECKPOINT_H
 
+#include "base/cpu.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "formats/checkpoint.h"
@@ -21,6 +22,8 @@ struct loaded {
 /* Without stopping the test; release in every case. */
 karma_status loaded_try(struct loaded *l, const char *path, int threads);
 void loaded_open(struct loaded *l, const char *path, int threads);
+/* On the CPU with this instruction set. */
+void loaded_open_on(struct loaded *l, const char *path, enum cpu_isa isa, int threads);
 void loaded_release(struct loaded *l);
 
 /* golden.safetensors of a fixture folder. */

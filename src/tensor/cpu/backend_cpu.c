@@ -18,7 +18,11 @@ void kernels_init(struct kernel_set *ks, enum cpu_isa isa) {
     kernels_init_ref(ks);
 #if defined(__x86_64__)
     if (isa == CPU_ISA_AVX2) kernels_init_avx2(ks);
-    if (isa == CPU_ISA_AVX512) kernels_init_avx512(ks);
+    if (isa >= CPU_ISA_AVX512) kernels_init_avx512(ks);
+    if (isa == CPU_ISA_AVX512BF16) {
+        kernels_init_ref_pairs(ks);
+        kernels_init_avx512bf16(ks);
+    }
 #else
     (void)isa;
 #endif
@@ -123,6 +127,13 @@ static float *floats(struct layout *l, int64_t rows, int64_t cols) {
     return part(l, count, sizeof(float));
 }
 
+/* Words for pairs of `cols` columns, if the kernels have use for them. */
+static uint32_t *pairs(struct layout *l, const struct cpu_stream *s, int64_t cols, int64_t n) {
+    _Static_assert(sizeof(uint32_t) == sizeof(float), "floats() counts them");
+    void *words = s->be->ks.turn_pairs ? floats(l, cols / 2 + cols % 2, n) : NULL;
+    return words;
+}
+
 static int64_t max64(int64_t a, int64_t b) {
     return a > b ? a : b;
 }
@@ -130,6 +141,7 @@ static int64_t max64(int64_t a, int64_t b) {
 static void lay_out_thread(struct layout *l, struct cpu_thread *t, const struct cpu_stream *s) {
     const int64_t head_dim = s->limits.head_dim;
     t->panel = floats(l, PACK_COLS, PANEL_ROWS);
+    t->panel_pairs = pairs(l, s, PACK_COLS, PANEL_ROWS);
     t->acc[0] = floats(l, BLOCK_TOKENS, PANEL_ROWS);
     t->acc[1] = floats(l, BLOCK_TOKENS, PANEL_ROWS);
     t->rows = floats(l, STREAM_TOKENS, s->row_stride);
@@ -155,6 +167,7 @@ static void lay_out(struct layout *l, struct cpu_stream *s) {
         lay_out_thread(l, threads ? &threads[i] : &unplaced, s);
     }
     s->turned = floats(l, s->max_tokens, lim->max_k);
+    s->turned_pairs = pairs(l, s, lim->max_k, s->max_tokens);
     s->post = floats(l, lim->max_rows, lim->max_k);
     for (int i = 0; i < ROPE_TABLES; i++) {
         struct rope_table *t = &s->rope[i];
@@ -170,7 +183,8 @@ static void lay_out(struct layout *l, struct cpu_stream *s) {
 
 static size_t stream_bytes(const struct backend *be, const struct stream_limits *limits) {
     struct cpu_stream s = {.limits = *limits};
-    s.n_threads = pool_threads(((const struct cpu_backend *)(const void *)be)->pool);
+    s.be = (const struct cpu_backend *)(const void *)be;
+    s.n_threads = pool_threads(s.be->pool);
     struct layout l = {0};
     lay_out(&l, &s);
     return l.overflow ? SIZE_MAX : (size_t)l.used + sizeof(s);

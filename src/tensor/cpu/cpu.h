@@ -29,14 +29,15 @@ struct cpu_backend {
 
 /* One thread's scratch. */
 struct cpu_thread {
-    float *panel;      /* [PACK_COLS][PANEL_ROWS] */
-    float *acc[2];     /* [BLOCK_TOKENS][PANEL_ROWS] */
-    float *rows;       /* [STREAM_TOKENS][row_stride]: rows after their norm */
-    float *q;          /* attention: turned query tiles, [chunk][head_dim] */
-    float *o;          /* [chunk][head_dim] */
-    float *scores;     /* [TILE_TOKENS][KV_BLOCK_TOKENS] */
-    float *max, *sum;  /* [chunk] */
-    int32_t *tile_end; /* [chunk]: end of the turned tile that begins at a query, else 0 */
+    float *panel;          /* [PACK_COLS][PANEL_ROWS] */
+    uint32_t *panel_pairs; /* [PACK_COLS / 2][PANEL_ROWS]; NULL like the kernels that fill it */
+    float *acc[2];         /* [BLOCK_TOKENS][PANEL_ROWS] */
+    float *rows;           /* [STREAM_TOKENS][row_stride]: rows after their norm */
+    float *q;              /* attention: turned query tiles, [chunk][head_dim] */
+    float *o;              /* [chunk][head_dim] */
+    float *scores;         /* [TILE_TOKENS][KV_BLOCK_TOKENS] */
+    float *max, *sum;      /* [chunk] */
+    int32_t *tile_end;     /* [chunk]: end of the turned tile that begins at a query, else 0 */
     struct cpu_counters count;
 };
 
@@ -52,15 +53,16 @@ struct rope_table {
 
 struct cpu_stream {
     struct stream base;
-    struct cpu_backend *be;
+    const struct cpu_backend *be;
     struct stream_limits limits;
     int64_t max_tokens; /* rows of the widest product */
     int64_t max_chunk;  /* queries of an attention chunk */
     int64_t row_stride;
     int n_threads;
     struct cpu_thread *threads;
-    float *turned; /* token tiles of a product's input, [max_tokens][max_k] */
-    float *post;   /* output before its post norm, [max_tokens][max_k] */
+    float *turned;          /* token tiles of a product's input, [max_tokens][max_k] */
+    uint32_t *turned_pairs; /* the same in pairs, [max_tokens][(max_k + 1) / 2]; or NULL */
+    float *post;            /* output before its post norm, [max_tokens][max_k] */
     struct rope_table rope[ROPE_TABLES];
     int rope_next;
     int32_t *order; /* attention: rows so that those who share blocks are neighbours */

@@ -1,8 +1,8 @@
 /*
  * kernels.h - the inner loops of the CPU backend, one set per instruction set. A set begins as the
  * plain reference (kernels_ref.c, which is doc/numerics.md in C) and is overridden by what the
- * processor has. Every set gives the same bits; nothing here can fail, allocates or knows of
- * threads.
+ * processor has. Every set gives the same bits, but for the products of pairs in the one that has
+ * them; nothing here can fail, allocates or knows of threads.
  *
  * Two layouts meet in a product. A panel is PANEL_ROWS weight rows turned on their side and brought
  * to f32: panel[k][PANEL_ROWS]. A token tile is 1..TILE_TOKENS (a single one 1..STREAM_TOKENS)
@@ -45,6 +45,17 @@ struct kernel_set {
     /* xt[i][t] = x[t][i], i < k, t < r. */
     void (*turn)(float *xt, const float *x, int64_t ldx, int r, int64_t k);
 
+    /* The same for bf16 weights in a set that rounds activations to bf16; NULL, all four, in the
+     * others. A word holds two columns, the even one below; an odd k ends with a zero above. What
+     * was [k] is [(k + 1) / 2]; kn stays a number of columns, odd only where the weight ends. */
+    void (*pack_pairs)(uint32_t *panel, const uint8_t *w, size_t row_bytes, int n, int64_t k0,
+                       int64_t kn, const uint8_t *ahead);
+    void (*tile_pairs)(float *acc, const uint32_t *x, int r, const uint32_t *panel, int64_t kn,
+                       bool first);
+    bool (*stream_pairs)(float *acc, const uint32_t *x, int r, const uint8_t *w, size_t row_bytes,
+                         int64_t k, const uint8_t *ahead);
+    void (*turn_pairs)(uint32_t *xt, const float *x, int64_t ldx, int r, int64_t k);
+
     float (*sum_squares)(const float *x, int64_t n);
     void (*scale_gain)(float *y, const float *x, float scale, const float *gain, int64_t n);
     void (*silu_mul)(float *y, const float *gate, const float *up, int64_t n);
@@ -76,6 +87,8 @@ void kernels_init(struct kernel_set *ks, enum cpu_isa isa);
 void kernels_init_ref(struct kernel_set *ks);
 void kernels_init_avx2(struct kernel_set *ks);
 void kernels_init_avx512(struct kernel_set *ks);
+void kernels_init_ref_pairs(struct kernel_set *ks);  /* the plain products of pairs */
+void kernels_init_avx512bf16(struct kernel_set *ks); /* over all of avx512 and ref_pairs */
 
 /* The parts of a vector set that live in files of their own. */
 void kernels_init_avx2_pack(struct kernel_set *ks);
@@ -84,5 +97,7 @@ void kernels_init_avx512_pack(struct kernel_set *ks);
 /* The reference packing: every type, every n. Vector sets use it for what they lack. */
 void kernels_ref_pack(float *panel, enum dtype t, const uint8_t *w, size_t row_bytes, int n,
                       int64_t k0, int64_t kn, const uint8_t *ahead);
+void kernels_ref_pack_pairs(uint32_t *panel, const uint8_t *w, size_t row_bytes, int n, int64_t k0,
+                            int64_t kn, const uint8_t *ahead);
 
 #endif

@@ -149,6 +149,57 @@ static void divide(float *y, const float *o, float l, int64_t n) {
 static const uint8_t exact_width[STREAM_TOKENS + 1] = {0, 1,  2,  3,  4,  5,  6,  7, 8,
                                                        9, 10, 11, 12, 13, 14, 15, 16};
 
+/* ---- products of bf16 pairs ---- */
+
+void kernels_ref_pack_pairs(uint32_t *panel, const uint8_t *w, size_t row_bytes, int n, int64_t k0,
+                            int64_t kn, const uint8_t *ahead) {
+    (void)ahead;
+    for (int64_t i = 0; i < kn; i += 2) {
+        for (int j = 0; j < PANEL_ROWS; j++) {
+            uint16_t pair[2] = {0, 0};
+            if (j < n)
+                memcpy(pair, w + (size_t)j * row_bytes + (size_t)(k0 + i) * sizeof(*pair),
+                       kn - i < 2 ? sizeof(*pair) : sizeof(pair));
+            panel[i / 2 * PANEL_ROWS + j] = pair[0] | (uint32_t)pair[1] << 16;
+        }
+    }
+}
+
+static void tile_pairs(float *acc, const uint32_t *x, int r, const uint32_t *panel, int64_t kn,
+                       bool first) {
+    for (int t = 0; t < r; t++) {
+        for (int j = 0; j < PANEL_ROWS; j++) {
+            float a = first ? 0.0f : acc[t * PANEL_ROWS + j];
+            for (int64_t i = 0; i < (kn + 1) / 2; i++)
+                a = dot_pair(a, x[i * r + t], panel[i * PANEL_ROWS + j]);
+            acc[t * PANEL_ROWS + j] = a;
+        }
+    }
+}
+
+static bool stream_pairs(float *acc, const uint32_t *x, int r, const uint8_t *w, size_t row_bytes,
+                         int64_t k, const uint8_t *ahead) {
+    (void)acc, (void)x, (void)r, (void)w, (void)row_bytes, (void)k, (void)ahead;
+    return false;
+}
+
+static void turn_pairs(uint32_t *xt, const float *x, int64_t ldx, int r, int64_t k) {
+    for (int64_t i = 0; i < k; i += 2) {
+        for (int t = 0; t < r; t++) {
+            const float *pair = x + t * ldx + i;
+            const uint32_t odd = i + 1 < k ? round_to_bf16(pair[1]) : 0;
+            xt[i / 2 * r + t] = round_to_bf16(pair[0]) | odd << 16;
+        }
+    }
+}
+
+void kernels_init_ref_pairs(struct kernel_set *ks) {
+    ks->pack_pairs = kernels_ref_pack_pairs;
+    ks->tile_pairs = tile_pairs;
+    ks->stream_pairs = stream_pairs;
+    ks->turn_pairs = turn_pairs;
+}
+
 void kernels_init_ref(struct kernel_set *ks) {
     *ks = (struct kernel_set){
         .isa = "ref",

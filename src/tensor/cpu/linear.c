@@ -23,7 +23,8 @@ struct product {
     const struct linear_args *a;
     const int32_t *row_index; /* rows of x; NULL: 0, 1, 2, ... */
     float softcap;
-    float *post; /* where w x goes when a post norm follows */
+    float *post;                 /* where w x goes when a post norm follows */
+    bool some_plain, some_pairs; /* the forms of the input that the weights ask for */
     int64_t n_tiles, n_blocks;
     int64_t width;   /* of the tile when there is only one: some tokens may be there for nothing */
     int64_t n_units; /* panels, or pairs of panels of gate and up */
@@ -48,16 +49,32 @@ static int tile_width(const struct product *p, int64_t tile) {
     return (int)(p->n_tiles == 1 ? p->width : tile_start(p, tile + 1) - tile_start(p, tile));
 }
 
+static bool in_pairs(const struct product *p, const struct tensor *w) {
+    return w->dtype == DTYPE_BF16 && p->s->be->ks.turn_pairs;
+}
+
+/* The tile that begins with token `start`, n columns on (an even number). */
+static float *turned(const struct product *p, int64_t start, int64_t n, int width) {
+    return p->s->turned + start * p->a->k + n * width;
+}
+static uint32_t *turned_pairs(const struct product *p, int64_t start, int64_t n, int width) {
+    return p->s->turned_pairs + start * ((p->a->k + 1) / 2) + n / 2 * width;
+}
+
+static void turn(const struct product *p, int64_t start, const float *x, int64_t ldx, int width) {
+    const struct kernel_set *ks = &p->s->be->ks;
+    if (p->some_plain) ks->turn(turned(p, start, 0, width), x, ldx, width, p->a->k);
+    if (p->some_pairs) ks->turn_pairs(turned_pairs(p, start, 0, width), x, ldx, width, p->a->k);
+}
+
 static void prepare_tile(void *ctx, int64_t tile, int thread) {
     const struct product *p = ctx;
     const struct linear_args *a = p->a;
-    const struct kernel_set *ks = &p->s->be->ks;
     const int64_t start = tile_start(p, tile), stride = p->s->row_stride;
     const int64_t r = tile_start(p, tile + 1) - start;
     const int width = tile_width(p, tile);
-    float *out = p->s->turned + start * a->k;
     if (!a->norm && !p->row_index && r == width) {
-        ks->turn(out, a->x + start * a->ldx, a->ldx, width, a->k);
+        turn(p, start, a->x + start * a->ldx, a->ldx, width);
         return;
     }
     float *rows = p->s->threads[thread].rows;
@@ -65,13 +82,13 @@ static void prepare_tile(void *ctx, int64_t tile, int thread) {
         const int64_t i = p->row_index ? p->row_index[start + t] : start + t;
         const float *x = a->x + i * a->ldx;
         if (a->norm)
-            rms_norm(ks, rows + t * stride, x, a->norm, a->norm_eps, a->k);
+            rms_norm(&p->s->be->ks, rows + t * stride, x, a->norm, a->norm_eps, a->k);
         else
             memcpy(rows + t * stride, x, (size_t)a->k * sizeof(float));
     }
     for (int64_t t = r; t < width; t++)
         memset(rows + t * stride, 0, (size_t)a->k * sizeof(float));
-    ks->turn(out, rows, stride, width, a->k);
+    turn(p, start, rows, stride, width);
 }
 
 /* The panel of a unit: its weight and the rows from `base` on that are multiplied. The last panel
@@ -109,16 +126,48 @@ static const uint8_t *panel_data(const struct panel *q) {
     return (const uint8_t *)q->w->data + (size_t)q->base * q->w->row_bytes;
 }
 
+/* All columns of a panel by the one tile there is; false: not possible. */
+static bool stream(const struct product *p, const struct panel *q, float *acc,
+                   const uint8_t *ahead) {
+    const struct kernel_set *ks = &p->s->be->ks;
+    const size_t row_bytes = q->w->row_bytes;
+    const int64_t k = p->a->k;
+    const int r = tile_width(p, 0);
+    if (in_pairs(p, q->w))
+        return ks->stream_pairs(acc, turned_pairs(p, 0, 0, r), r, panel_data(q), row_bytes, k,
+                                ahead);
+    return ks->stream(acc, turned(p, 0, 0, r), r, q->w->dtype, panel_data(q), row_bytes, k, ahead);
+}
+
+/* kn columns of a panel from k0 on into memory, and those of a tile by them. */
+static void pack(const struct product *p, const struct panel *q, int64_t k0, int64_t kn,
+                 struct cpu_thread *th, const uint8_t *ahead) {
+    const struct kernel_set *ks = &p->s->be->ks;
+    const size_t row_bytes = q->w->row_bytes;
+    if (in_pairs(p, q->w))
+        ks->pack_pairs(th->panel_pairs, panel_data(q), row_bytes, q->n, k0, kn, ahead);
+    else
+        ks->pack(th->panel, q->w->dtype, panel_data(q), row_bytes, q->n, k0, kn, ahead);
+}
+
+static void multiply_tile(const struct product *p, const struct panel *q, int64_t tile, int64_t k0,
+                          int64_t kn, const struct cpu_thread *th, float *acc) {
+    const struct kernel_set *ks = &p->s->be->ks;
+    const int64_t start = tile_start(p, tile);
+    const int r = tile_width(p, tile);
+    if (in_pairs(p, q->w))
+        ks->tile_pairs(acc, turned_pairs(p, start, k0, r), r, th->panel_pairs, kn, k0 == 0);
+    else
+        ks->tile(acc, turned(p, start, k0, r), r, th->panel, kn, k0 == 0);
+}
+
 static void multiply(const struct product *p, const struct panel *q, int64_t block,
                      struct cpu_thread *th, float *acc, const uint8_t *ahead) {
-    const struct kernel_set *ks = &p->s->be->ks;
     const enum dtype t = q->w->dtype;
     const int64_t k = p->a->k;
     const int64_t tile0 = block_start(p, block), tile1 = block_start(p, block + 1);
     const int64_t token0 = tile_start(p, tile0);
-    const uint8_t *w = panel_data(q);
-    if (p->n_tiles == 1 && q->n == PANEL_ROWS &&
-        ks->stream(acc, p->s->turned, tile_width(p, 0), t, w, q->w->row_bytes, k, ahead)) {
+    if (p->n_tiles == 1 && q->n == PANEL_ROWS && stream(p, q, acc, ahead)) {
         th->count.streamed[t]++;
         return;
     }
@@ -126,14 +175,10 @@ static void multiply(const struct product *p, const struct panel *q, int64_t blo
     const int64_t step = p->n_tiles == 1 ? PANEL_COLS : PACK_COLS;
     for (int64_t k0 = 0; k0 < k; k0 += step) {
         const int64_t kn = k - k0 < step ? k - k0 : step;
-        ks->pack(th->panel, t, w, q->w->row_bytes, q->n, k0, kn, ahead);
+        pack(p, q, k0, kn, th, ahead);
         if (ahead) ahead += (size_t)(kn / dtype_block_elems(t)) * dtype_block_bytes(t) * PANEL_ROWS;
-        for (int64_t i = tile0; i < tile1; i++) {
-            const int64_t start = tile_start(p, i);
-            const int r = tile_width(p, i);
-            ks->tile(acc + (start - token0) * PANEL_ROWS, p->s->turned + start * k + k0 * r, r,
-                     th->panel, kn, k0 == 0);
-        }
+        for (int64_t i = tile0; i < tile1; i++)
+            multiply_tile(p, q, i, k0, kn, th, acc + (tile_start(p, i) - token0) * PANEL_ROWS);
         th->count.tiles += (uint64_t)(tile1 - tile0);
     }
 }
@@ -243,6 +288,12 @@ static void run(struct product *p) {
     const bool one_tile = a->m <= STREAM_TOKENS;
     p->n_tiles = one_tile ? 1 : (a->m + TILE_TOKENS - 1) / TILE_TOKENS;
     p->width = one_tile ? s->be->ks.stream_width[a->m] : 0;
+    for (int i = 0; i < a->n_weights; i++) {
+        if (in_pairs(p, a->w[i]))
+            p->some_pairs = true;
+        else
+            p->some_plain = true;
+    }
     p->n_units = panels_of(a->w[0]);
     for (int i = 1; i < a->n_weights && a->act == ACT_NONE; i++)
         p->n_units += panels_of(a->w[i]);

@@ -6,8 +6,11 @@
 #ifndef TENSOR_CPU_MATH_H
 #define TENSOR_CPU_MATH_H
 
+#include <float.h>
 #include <math.h>
 #include <stdint.h>
+
+#include "tensor/dtype.h"
 
 /* exp: n = x / ln 2 to the nearest integer, r = x - n ln 2 with ln 2 in two parts (the first has
  * 15 bits, so that n times it is exact), then 1 + r + r^2 (C2 + ... + C6 r^4). C2..C6 are minimax
@@ -61,6 +64,36 @@ static inline float gelu_tanh(float z) {
     const float cube = z * z * z;
     const float u = 0.7978845608f * fmaf(0.044715f, cube, z);
     return 0.5f * z * (1.0f + tanh_f32(u));
+}
+
+/* ---- products of bf16 pairs: vdpbf16ps, which knows no subnormals ---- */
+
+static inline float flush(float x) {
+    return fabsf(x) < FLT_MIN ? copysignf(0.0f, x) : x;
+}
+
+/* One activation as a product of pairs takes it. */
+static inline uint32_t round_to_bf16(float x) {
+    return f32_to_bf16(flush(x));
+}
+
+/* fma of numbers already flushed, a and b being bf16. The result is flushed if its 24 bits would
+ * lie below FLT_MIN were there exponents for them. Where that matters the double is exact. */
+static inline float flushed_fma(float a, float b, float c) {
+    const float y = fmaf(a, b, c);
+    if (!(fabsf(y) <= FLT_MIN)) return y;
+    const double sum = (double)a * (double)b + (double)c;
+    return fabs(sum) < (double)FLT_MIN * (1 - 0x1p-25) ? copysignf(0.0f, y) : y;
+}
+
+/* acc (0, or from here) plus the products of two columns of x and w: first the odd one's, which are
+ * the upper halves. */
+static inline float dot_pair(float acc, uint32_t x, uint32_t w) {
+    const float x_odd = flush(bf16_to_f32((uint16_t)(x >> 16)));
+    const float w_odd = flush(bf16_to_f32((uint16_t)(w >> 16)));
+    const float x_even = flush(bf16_to_f32((uint16_t)x));
+    const float w_even = flush(bf16_to_f32((uint16_t)w));
+    return flushed_fma(x_even, w_even, flushed_fma(x_odd, w_odd, acc));
 }
 
 #endif

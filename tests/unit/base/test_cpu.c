@@ -13,11 +13,13 @@ static void names_a_set_that_is_there(void **state) {
     unsetenv("KARMA_ISA");
     assert_ok(cpu_isa_choose(&isa));
     assert_true(cpu_isa_present(isa));
-    for (int i = (int)isa + 1; i < CPU_ISA_COUNT; i++)
-        assert_false(cpu_isa_present((enum cpu_isa)i));
+    for (int i = (int)isa + 1; i < CPU_ISA_COUNT; i++) /* avx512bf16 must be asked for */
+        assert_true(i == CPU_ISA_AVX512BF16 || !cpu_isa_present((enum cpu_isa)i));
+    assert_int_not_equal(isa, CPU_ISA_AVX512BF16);
     assert_string_equal(cpu_isa_name(CPU_ISA_REF), "ref");
     assert_string_equal(cpu_isa_name(CPU_ISA_AVX2), "avx2");
     assert_string_equal(cpu_isa_name(CPU_ISA_AVX512), "avx512");
+    assert_string_equal(cpu_isa_name(CPU_ISA_AVX512BF16), "avx512bf16");
     assert_string_equal(cpu_isa_name(CPU_ISA_COUNT), "unknown");
 }
 
@@ -25,19 +27,21 @@ static void agrees_with_the_system_about_the_sets(void **state) {
     (void)state;
     FILE *f = fopen("/proc/cpuinfo", "r");
     static char line[8192];
-    bool avx2 = false, avx512 = false, found = false;
+    bool avx2 = false, avx512 = false, bf16 = false, found = false;
     while (f && fgets(line, sizeof(line), f)) {
         if (strncmp(line, "flags", 5) != 0) continue;
         found = true;
         avx2 = strstr(line, " avx2 ") && strstr(line, " fma ") && strstr(line, " f16c ");
         avx512 = avx2 && strstr(line, " avx512f ") && strstr(line, " avx512bw ") &&
                  strstr(line, " avx512vl ") && strstr(line, " avx512dq ");
+        bf16 = avx512 && strstr(line, " avx512_bf16 ");
         break;
     }
     if (f) fclose(f);
     if (!found) skip_because("the system lists no processor flags");
     assert_int_equal(cpu_isa_present(CPU_ISA_AVX2), avx2);
     assert_int_equal(cpu_isa_present(CPU_ISA_AVX512), avx512);
+    assert_int_equal(cpu_isa_present(CPU_ISA_AVX512BF16), bf16);
 }
 
 static void the_environment_forces_a_set(void **state) {
@@ -46,17 +50,21 @@ static void the_environment_forces_a_set(void **state) {
     setenv("KARMA_ISA", "ref", 1);
     assert_ok(cpu_isa_choose(&isa));
     assert_int_equal(isa, CPU_ISA_REF);
-    setenv("KARMA_ISA", "avx2", 1);
-    if (cpu_isa_present(CPU_ISA_AVX2)) {
-        assert_ok(cpu_isa_choose(&isa));
-        assert_int_equal(isa, CPU_ISA_AVX2);
-    } else {
-        assert_status(cpu_isa_choose(&isa), KARMA_E_USAGE);
-        assert_message_contains("this processor has no avx2");
+    for (int i = CPU_ISA_AVX2; i < CPU_ISA_COUNT; i++) {
+        const char *name = cpu_isa_name((enum cpu_isa)i);
+        setenv("KARMA_ISA", name, 1);
+        if (cpu_isa_present((enum cpu_isa)i)) {
+            assert_ok(cpu_isa_choose(&isa));
+            assert_int_equal(isa, i);
+        } else {
+            assert_status(cpu_isa_choose(&isa), KARMA_E_USAGE);
+            assert_message_contains("this processor has no ");
+            assert_message_contains(name);
+        }
     }
     setenv("KARMA_ISA", "AVX9\n", 1);
     assert_status(cpu_isa_choose(&isa), KARMA_E_USAGE);
-    assert_message_contains("KARMA_ISA: AVX9\\x0a is not one of ref, avx2, avx512");
+    assert_message_contains("KARMA_ISA: AVX9\\x0a is not one of ref, avx2, avx512, avx512bf16");
     unsetenv("KARMA_ISA");
 }
 
