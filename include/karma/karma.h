@@ -1,4 +1,4 @@
-/* karma.h - all of libkarma's public interface but plugin.h. */
+/* karma.h - all of libkarma's public interface. */
 #ifndef KARMA_H
 #define KARMA_H
 

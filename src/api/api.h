@@ -46,8 +46,6 @@ const karma_model_class *class_base_of(const karma_model_class *cls);
 /* Option tables from the class up to the root, NULL-terminated. */
 void class_options(const karma_model_class *cls,
                    const karma_option_spec *tables[CLASS_MAX_DEPTH + 1]);
-/* Is there an option of that name? */
-const karma_option_spec *class_find_option(const karma_model_class *cls, const char *name);
 
 /* Behaviours that classes of catalog.c share (class_thinking.c, class_base.c). */
 karma_status thinking_postprocess(karma_model *m, karma_output *o);
@@ -105,7 +103,6 @@ karma_status model_need_loaded(const karma_model *m);
 /* Argument by name; NULL when it has no value ("as the checkpoint says"). */
 const struct json *model_arg(const karma_model *m, const char *name);
 int64_t model_arg_int(const karma_model *m, const char *name, int64_t otherwise);
-double model_arg_real(const karma_model *m, const char *name, double otherwise);
 bool model_arg_bool(const karma_model *m, const char *name, bool otherwise);
 const char *model_arg_str(const karma_model *m, const char *name, const char *otherwise);
 

@@ -239,11 +239,6 @@ int64_t model_arg_int(const karma_model *m, const char *name, int64_t otherwise)
     return v && v->type == JSON_INT ? v->u.integer : otherwise;
 }
 
-double model_arg_real(const karma_model *m, const char *name, double otherwise) {
-    const struct json *v = model_arg(m, name);
-    return v && v->type == JSON_REAL ? v->u.real : otherwise;
-}
-
 bool model_arg_bool(const karma_model *m, const char *name, bool otherwise) {
     const struct json *v = model_arg(m, name);
     return v && v->type == JSON_BOOL ? v->u.boolean : otherwise;

@@ -85,13 +85,6 @@ void class_options(const karma_model_class *cls,
     tables[n] = NULL;
 }
 
-const karma_option_spec *class_find_option(const karma_model_class *cls, const char *name) {
-    for (; cls; cls = class_base_of(cls))
-        for (const karma_option_spec *o = cls->options; o && o->name; o++)
-            if (strcmp(o->name, name) == 0) return o;
-    return NULL;
-}
-
 /* ---- the table ---- */
 
 static bool answers_to(const karma_model_class *cls, const char *name) {

@@ -219,6 +219,43 @@ static karma_status read_generation(const struct json *config, karma_generate_op
     return KARMA_OK;
 }
 
+/* Settings that would change the reference's answers and are not here, each with the number at
+ * which it does nothing there either. */
+static void warn_of_unapplied(const struct json *config) {
+    static const struct {
+        const char *key;
+        int64_t off;
+    } settings[] = {
+        {"num_beams", 1},
+        {"no_repeat_ngram_size", 0},
+        {"min_length", 0},
+        {"min_new_tokens", 0},
+        {"penalty_alpha", 0},
+        {"typical_p", 1},
+        {"epsilon_cutoff", 0},
+        {"eta_cutoff", 0},
+        {"guidance_scale", 1},
+        {"suppress_tokens", 0},
+        {"begin_suppress_tokens", 0},
+        {"bad_words_ids", 0},
+        {"sequence_bias", 0},
+        {"forced_bos_token_id", -1},
+        {"forced_eos_token_id", -1},
+        {"stop_strings", 0},
+        {"exponential_decay_length_penalty", 0},
+    };
+    for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++) {
+        const struct json *v = json_get(config, settings[i].key);
+        const bool off = json_is_null(v) || (json_is_array(v) && json_count(v) == 0) ||
+                         (v->type == JSON_INT && v->u.integer == settings[i].off) ||
+                         (v->type == JSON_REAL && v->u.real == (double)settings[i].off);
+        if (!off)
+            log_warn("generation_config.json: %s is not applied; answers may differ from the "
+                     "reference's",
+                     settings[i].key);
+    }
+}
+
 /* What generate() of the reference does with an empty generation_config.json. */
 karma_generate_options text_reference_defaults(void) {
     return (karma_generate_options){
@@ -338,6 +375,7 @@ static karma_status load_hf(struct text_assets *t, const struct checkpoint *ck, 
 
     const struct json *generation = checkpoint_generation_config(ck);
     if (generation) {
+        warn_of_unapplied(generation);
         st = status_prefix(read_generation(generation, &t->generate), "generation_config.json");
         if (st == KARMA_OK) st = add_config_ends(t, generation, n_rows, "generation_config.json");
     }

@@ -365,10 +365,6 @@ karma_status file_check_writable(const char *path) {
     return st;
 }
 
-karma_status file_remove(const char *path) {
-    return unlink(path) == 0 ? KARMA_OK : fail_errno(path, "remove");
-}
-
 bool file_is_network(const char *path) {
     /* Magic numbers from statfs(2) and linux/magic.h. */
     static const unsigned long kinds[] = {

@@ -43,7 +43,6 @@ karma_status file_make_folders(const char *path, unsigned mode); /* mkdir -p */
 bool file_same(const char *a, const char *b);                    /* two names of one file */
 /* Can a file be created or replaced at path? E_PATH for a folder, E_MISSING parent, E_PERM. */
 karma_status file_check_writable(const char *path);
-karma_status file_remove(const char *path);
 /* True when path lies on a network file system (nfs, cifs, 9p, fuse). */
 bool file_is_network(const char *path);
 

@@ -17,20 +17,16 @@ enum {
     MAX_NUMBER_BYTES = 4096, /* of a number to read */
 };
 
-static bool is_digit(char c) {
-    return c >= '0' && c <= '9';
-}
-
 /* [+-] digits [. digits] [e [+-] digits], with a digit before or after the point. */
 static bool is_decimal(const char *p, const char *end) {
     if (p < end && (*p == '-' || *p == '+')) p++;
     const char *digits = p;
-    while (p < end && is_digit(*p))
+    while (p < end && ascii_is_digit(*p))
         p++;
     ptrdiff_t n = p - digits;
     if (p < end && *p == '.') {
         p++;
-        while (p < end && is_digit(*p))
+        while (p < end && ascii_is_digit(*p))
             p++, n++;
     }
     if (n == 0) return false;
@@ -38,7 +34,7 @@ static bool is_decimal(const char *p, const char *end) {
         p++;
         if (p < end && (*p == '-' || *p == '+')) p++;
         digits = p;
-        while (p < end && is_digit(*p))
+        while (p < end && ascii_is_digit(*p))
             p++;
         if (p == digits) return false;
     }
@@ -70,7 +66,7 @@ static void digits_of(double v, int n, char digits[20], int *point) {
     int count = 0;
     const char *p = text;
     for (; *p != 'e'; p++) /* skips the locale's decimal point, of any length */
-        if (is_digit(*p)) digits[count++] = *p;
+        if (ascii_is_digit(*p)) digits[count++] = *p;
     digits[count] = '\0';
     *point = atoi(p + 1) + 1;
 }

@@ -131,3 +131,8 @@ bool ascii_same_n(const char *a, const char *b, size_t len) {
 bool ascii_same(const char *a, const char *b) {
     return ascii_same_n(a, b, SIZE_MAX);
 }
+
+bool ascii_ends_with(const char *text, const char *ending) {
+    const size_t len = strlen(text), n = strlen(ending);
+    return len > n && ascii_same(text + len - n, ending);
+}

@@ -39,5 +39,6 @@ static inline bool ascii_is_alnum(char c) {
 bool ascii_same(const char *a, const char *b); /* equal but for the case of A-Z */
 /* The same for their first len bytes; a NUL before that ends both. */
 bool ascii_same_n(const char *a, const char *b, size_t len);
+bool ascii_ends_with(const char *text, const char *ending); /* and more before it; without case */
 
 #endif

@@ -278,14 +278,11 @@ karma_status yaml_parse_file(struct arena *a, const char *path, const struct jso
     return st;
 }
 
-static bool ends_with(const char *path, const char *extension) {
-    size_t n = strlen(path), m = strlen(extension);
-    return n >= m && ascii_same(path + n - m, extension);
-}
-
 karma_status config_parse_file(struct arena *a, const char *path, const struct json **out) {
-    if (ends_with(path, ".json")) return json_parse_file(a, path, 0, JSON_REJECT_DUPLICATES, out);
-    if (ends_with(path, ".yaml") || ends_with(path, ".yml")) return yaml_parse_file(a, path, out);
+    if (ascii_ends_with(path, ".json"))
+        return json_parse_file(a, path, 0, JSON_REJECT_DUPLICATES, out);
+    if (ascii_ends_with(path, ".yaml") || ascii_ends_with(path, ".yml"))
+        return yaml_parse_file(a, path, out);
     karma_status st = json_parse_file(a, path, 0, JSON_REJECT_DUPLICATES, out);
     return st == KARMA_E_SYNTAX ? yaml_parse_file(a, path, out) : st;
 }

@@ -1,6 +1,5 @@
 /* args.c - the option parser. Strict: unknown, repeated, empty or ill-encoded is exit status 2. */
 #include <errno.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -130,16 +129,6 @@ karma_status cli_int(const char *option, const char *text, int64_t min, int64_t 
     }
     *out = v;
     return KARMA_OK;
-}
-
-karma_status cli_real(const char *option, const char *text, double *out) {
-    json_error_t ignored;
-    json_t *v = json_loads(text, JSON_DECODE_ANY, &ignored); /* locale-independent */
-    const bool ok = json_is_number(v) && isfinite(json_number_value(v));
-    if (ok) *out = json_number_value(v);
-    json_decref(v);
-    return ok ? KARMA_OK
-              : cli_error(KARMA_E_USAGE, "%s: expected a number, found %.40s", option, text);
 }
 
 karma_status cli_choice(const char *option, const char *text, const char *const *names, int *out) {

@@ -39,7 +39,6 @@ int cli_parse(const struct cli_command *c, int argc, char **argv, const char **p
 
 /* A whole number in [min, max]; E_USAGE naming the option. */
 karma_status cli_int(const char *option, const char *text, int64_t min, int64_t max, int64_t *out);
-karma_status cli_real(const char *option, const char *text, double *out);
 /* One of the names; E_USAGE lists them. */
 karma_status cli_choice(const char *option, const char *text, const char *const *names, int *out);
 

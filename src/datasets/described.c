@@ -229,6 +229,8 @@ static karma_status read_choices(struct arena *a, const struct json *root,
     if (out->kind != DATASET_MULTIPLE_CHOICE)
         return status_fail(KARMA_E_UNEXPECTED, "choices: only for kind %s",
                            dataset_multiple_choice.info.name);
+    if (out->fields.options)
+        return status_fail(KARMA_E_UNEXPECTED, "choices: fields has options already");
     struct choices *choices = arena_alloc(a, sizeof(*choices));
     if (!choices) return KARMA_E_NOMEM;
     out->choices = choices;

@@ -20,7 +20,8 @@ karma_status item_text(struct arena *a, const struct json *value, const char **o
 /* Is the row of the split wanted? split NULL: all are. *has_split: the row says its split. */
 karma_status item_in_split(struct arena *a, const struct dataset_spec *spec, const struct json *row,
                            const char *split, bool *wanted, bool *has_split);
-/* row: as dataset_standard_row() gives it. Everything in a. Errors name the field. */
+/* row: with the usual columns, after the data set's adapt(). Everything in a. Errors name the
+ * field. */
 karma_status item_make(struct arena *a, const struct dataset_spec *spec, const char *prompt,
                        const struct json *args, const struct json *row, struct item *out);
 /* Does the row hold options, in a form that item_make() would find? */

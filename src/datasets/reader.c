@@ -7,15 +7,10 @@
 
 const struct reader_ops *const readers[] = {&reader_jsonl, &reader_json, &reader_csv, NULL};
 
-static bool ends_with(const char *path, const char *extension) {
-    size_t n = strlen(path), m = strlen(extension);
-    return n > m && ascii_same(path + n - m, extension);
-}
-
 const struct reader_ops *reader_for(const char *path) {
     for (const struct reader_ops *const *ops = readers; *ops; ops++)
         for (const char *const *e = (*ops)->extensions; *e; e++)
-            if (ends_with(path, *e)) return *ops;
+            if (ascii_ends_with(path, *e)) return *ops;
     return NULL;
 }
 
@@ -41,8 +36,8 @@ karma_status reader_open(const char *path, struct reader *out) {
                            "%s: not a data file (expected .jsonl, .json, .csv or .tsv)", path);
     karma_status st = file_map_open(path, &out->map);
     if (st < 0) return st;
-    st = reader_open_text(ops, ends_with(path, ".tsv"), (const char *)out->map.data, out->map.size,
-                          out);
+    st = reader_open_text(ops, ascii_ends_with(path, ".tsv"), (const char *)out->map.data,
+                          out->map.size, out);
     if (st < 0) {
         reader_close(out);
         return status_prefix(st, "%s", path);

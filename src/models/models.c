@@ -33,8 +33,13 @@ karma_status model_family_find(const char *architecture, const struct family_ops
             st = buf_printf(&known, "%s%s", known.len ? ", " : "", families[f]->architectures[a]);
         }
     }
-    st = status_fail(KARMA_E_UNSUPPORTED, "architecture %s is not one of: %s",
-                     status_quotez(architecture), buf_str(&known));
+    st = architecture[0]
+             ? status_fail(KARMA_E_UNSUPPORTED, "architecture %s is not one of: %s",
+                           status_quotez(architecture), buf_str(&known))
+             : status_fail(
+                   KARMA_E_UNSUPPORTED,
+                   "no architecture is named (config.json: architectures); expected one of: %s",
+                   buf_str(&known));
     buf_release(&known);
     return st;
 }

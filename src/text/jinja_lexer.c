@@ -326,10 +326,6 @@ static karma_status lex_string(struct jinja_lexer *lx, struct jinja_token *tok) 
     return KARMA_OK;
 }
 
-static bool is_digit(char c) {
-    return c >= '0' && c <= '9';
-}
-
 /* Digits of a base with single underscores between them, from pos; the position behind. */
 static size_t digits(const struct jinja_lexer *lx, size_t pos, int base, bool underscore) {
     for (;; underscore = true) {
@@ -361,14 +357,14 @@ static karma_status lex_number(struct jinja_lexer *lx, struct jinja_token *tok) 
     if (from == 0 || lx->src[from - 1] != '.') {
         const size_t whole = digits(lx, from, 10, false);
         size_t end = whole;
-        if (end + 1 < lx->len && lx->src[end] == '.' && is_digit(lx->src[end + 1])) {
+        if (end + 1 < lx->len && lx->src[end] == '.' && ascii_is_digit(lx->src[end + 1])) {
             end = digits(lx, end + 1, 10, false);
         }
         size_t e = end;
         if (e < lx->len && (lx->src[e] == 'e' || lx->src[e] == 'E')) {
             e++;
             if (e < lx->len && (lx->src[e] == '+' || lx->src[e] == '-')) e++;
-            if (e < lx->len && is_digit(lx->src[e])) end = digits(lx, e, 10, false);
+            if (e < lx->len && ascii_is_digit(lx->src[e])) end = digits(lx, e, 10, false);
         }
         if (end > whole) {
             tok->type = TOK_FLOAT;
@@ -523,7 +519,7 @@ static karma_status lex_tag(struct jinja_lexer *lx, struct jinja_token *tok) {
         move_to(lx, next);
     }
     const char c = lx->src[lx->pos];
-    if (is_digit(c)) return lex_number(lx, tok);
+    if (ascii_is_digit(c)) return lex_number(lx, tok);
     if (c == '\'' || c == '"') return lex_string(lx, tok);
     size_t end = lx->pos, size;
     while (end < lx->len && is_name_char(jinja_char_at(lx->src, lx->len, end, &size))) {

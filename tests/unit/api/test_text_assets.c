@@ -5,6 +5,7 @@
 #include "tests/support/test.h"
 
 #include "api/text_assets.h"
+#include "karma/log.h"
 #include "tests/support/model_files.h"
 #include "tests/unit/api/tiny.h"
 
@@ -37,6 +38,34 @@ static void reads_defaults_and_end_tokens_of_generation_config(void **state) {
     assert_int_equal(assets.generate.n_stop_tokens, 2);
     assert_int_equal(assets.generate.stop_tokens[0], 84);
     assert_int_equal(assets.generate.stop_tokens[1], 82);
+    unload();
+}
+
+static char warned[1000];
+
+static void keep_warning(void *user, karma_log_level level, const char *line) {
+    (void)user;
+    if (level == KARMA_LOG_WARNING) strncat(warned, line, sizeof(warned) - strlen(warned) - 1);
+}
+
+static void warns_of_generation_settings_that_are_not_applied(void **state) {
+    (void)state;
+    const char *folder = tiny_folder("unapplied");
+    tiny_write(
+        "unapplied", "generation_config.json",
+        "{\"num_beams\": 1, \"typical_p\": 1.0, \"suppress_tokens\": [], \"bad_words_ids\": null, "
+        "\"min_length\": 0}");
+    karma_set_log(keep_warning, NULL);
+    assert_ok(load(folder, TINY_ROWS));
+    assert_string_equal(warned, "");
+    unload();
+    tiny_write("unapplied", "generation_config.json",
+               "{\"num_beams\": 4, \"typical_p\": 0.5, \"suppress_tokens\": [5]}");
+    assert_ok(load(folder, TINY_ROWS));
+    karma_set_log(NULL, NULL);
+    assert_non_null(strstr(warned, "generation_config.json: num_beams is not applied"));
+    assert_non_null(strstr(warned, "typical_p is not applied"));
+    assert_non_null(strstr(warned, "suppress_tokens is not applied"));
     unload();
 }
 
@@ -305,6 +334,7 @@ static void survives_every_failing_allocation(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         test_case(reads_defaults_and_end_tokens_of_generation_config),
+        test_case(warns_of_generation_settings_that_are_not_applied),
         test_case(without_generation_config_the_reference_defaults_hold),
         test_case(null_switches_top_k_off_and_bad_values_are_refused),
         test_case(chat_template_jinja_wins_over_the_config),

@@ -150,6 +150,9 @@ static void case_is_that_of_ascii_alone(void **state) {
     assert_false(ascii_same_n("ABx", "aby", 3));
     assert_true(ascii_same_n("a\0x", "A\0y", 3));
     assert_true(ascii_same_n("x", "y", 0));
+    assert_true(ascii_ends_with("File.YAML", ".yaml"));
+    assert_false(ascii_ends_with(".yaml", ".yaml"));
+    assert_false(ascii_ends_with("l", ".yaml"));
 }
 
 int main(void) {

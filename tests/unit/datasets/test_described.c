@@ -98,6 +98,8 @@ static void refuses_and_names_what_is_wrong(void **state) {
          "extraction: mcqa is for multiple choice"},
         {"name: x\nkind: question_answer\nchoices: [a, b]\n", KARMA_E_UNEXPECTED,
          "choices: only for kind multiple_choice"},
+        {"name: x\nkind: multiple_choice\nfields: {options: [a, b]}\nchoices: [c, d]\n",
+         KARMA_E_UNEXPECTED, "choices: fields has options already"},
         {"name: x\nkind: multiple_choice\nchoices: [a]\n", KARMA_E_RANGE,
          "choices: options: expected at least 2, found 1"},
         {"name: x\nkind: multiple_choice\nmetrics: []\n", KARMA_E_RANGE, "metrics: an empty list"},

@@ -87,6 +87,7 @@ static void broken_configurations_are_refused(void **state) {
          KARMA_E_MISSING, "sliding_window"},
         {"{\"layer_types\": 3}", KARMA_E_TYPE, "layer_types"},
         {"{\"architectures\": [\"Qwen9ForCausalLM\"]}", KARMA_E_UNSUPPORTED, "Qwen3ForCausalLM"},
+        {"{\"architectures\": null}", KARMA_E_UNSUPPORTED, "no architecture is named"},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         assert_refused(qwen3_folder, cases[i].changes, cases[i].want, cases[i].message);
