@@ -6,13 +6,7 @@
 #include <string.h>
 
 /* Beyond any model there is, and small enough that products of two fit 64 bits. */
-enum {
-    MAX_WIDTH = 1 << 22,
-    MAX_LAYERS = 4096,
-    MAX_HEADS = 4096,
-    MAX_HEAD_DIM = 4096,
-    MAX_POSITIONS = 1 << 28
-};
+enum { MAX_WIDTH = 1 << 22, MAX_LAYERS = 4096, MAX_HEADS = 4096, MAX_HEAD_DIM = 4096 };
 
 const struct json *config_text(const struct json *config) {
     const struct json *text = json_get(config, "text_config");
@@ -78,7 +72,7 @@ karma_status config_read_hf(struct arena *a, const struct json *j, struct decode
         st = json_field_int(j, "head_dim", 1, MAX_HEAD_DIM, c->head_dim, &head_dim);
     }
     if (st == KARMA_OK) {
-        st = json_field_int(j, "max_position_embeddings", 1, MAX_POSITIONS,
+        st = json_field_int(j, "max_position_embeddings", 1, CONFIG_MAX_POSITIONS,
                             c->max_position_embeddings, &positions);
     }
     if (st == KARMA_OK) st = json_field_real(j, "rms_norm_eps", c->rms_norm_eps, &c->rms_norm_eps);
@@ -140,7 +134,8 @@ karma_status config_read_gguf(struct arena *a, const struct gguf *g, const char 
         st = gguf_count(g, arch, "feed_forward_length", MAX_WIDTH, 0, &c->intermediate_size);
     }
     if (st == KARMA_OK) st = gguf_count(g, arch, "block_count", MAX_LAYERS, 0, &layers);
-    if (st == KARMA_OK) st = gguf_count(g, arch, "context_length", MAX_POSITIONS, 0, &positions);
+    if (st == KARMA_OK)
+        st = gguf_count(g, arch, "context_length", CONFIG_MAX_POSITIONS, 0, &positions);
     if (st == KARMA_OK) {
         st = gguf_count(g, arch, "attention.head_count", MAX_HEADS, 0, &heads);
     }
@@ -163,8 +158,8 @@ karma_status config_read_gguf(struct arena *a, const struct gguf *g, const char 
         st = gguf_int(g, config_key(key, arch, "expert_count"), 0, MAX_HEADS, 0, &experts);
     }
     if (st == KARMA_OK) {
-        st = gguf_int(g, config_key(key, arch, "attention.sliding_window"), 0, MAX_POSITIONS, 0,
-                      &window);
+        st = gguf_int(g, config_key(key, arch, "attention.sliding_window"), 0, CONFIG_MAX_POSITIONS,
+                      0, &window);
     }
     if (st == KARMA_OK) {
         c->rms_norm_eps = NAN;
@@ -342,7 +337,7 @@ karma_status config_rope_gguf(const struct gguf *g, const char *arch,
     }
     if (st == KARMA_OK) {
         st = gguf_int(g, config_key(key, arch, "rope.scaling.original_context_length"), 1,
-                      MAX_POSITIONS, c->max_position_embeddings, &original);
+                      CONFIG_MAX_POSITIONS, c->max_position_embeddings, &original);
     }
     if (st == KARMA_OK) {
         st = gguf_real(g, config_key(key, arch, "rope.scaling.attn_factor"), 1, &attn_factor);

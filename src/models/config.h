@@ -11,7 +11,7 @@
 #include "formats/gguf.h"
 #include "nn/rope.h"
 
-enum { CONFIG_MAX_VOCAB = 1 << 24 };
+enum { CONFIG_MAX_VOCAB = 1 << 24, CONFIG_MAX_POSITIONS = 1 << 28 };
 
 struct decoder_config {
     int64_t vocab_size, hidden_size, intermediate_size;

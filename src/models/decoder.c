@@ -80,9 +80,20 @@ void decoder_begin(struct decoder *m, struct binder *b, const struct checkpoint 
         bind_layer(m, b, i);
 }
 
+/* YaRN is written over a configuration that keeps its old max_position_embeddings; the context is
+ * then what the frequencies were stretched to. */
+static void widen_context(struct decoder_config *c, const struct rope_spec *spec) {
+    const double stretched = spec->factor * spec->original_max_position_embeddings;
+    if (spec->type == ROPE_YARN && stretched > c->max_position_embeddings &&
+        stretched <= CONFIG_MAX_POSITIONS) {
+        c->max_position_embeddings = (int32_t)stretched;
+    }
+}
+
 void decoder_rope(struct decoder *m, struct binder *b, const struct rope_spec *spec,
                   bool interleaved, struct rope *out) {
     if (b->st < 0) return;
+    widen_context(&m->config, spec);
     const int32_t n = m->config.rotary_dim;
     float *inv_freq = arena_calloc(&m->memory, (size_t)n / 2, sizeof(float));
     if (!inv_freq) {

@@ -306,6 +306,37 @@ static void info_counts_what_was_bound(void **state) {
     loaded_release(&l);
 }
 
+static void yarn_widens_the_context_to_what_it_stretches(void **state) {
+    (void)state;
+    static const struct {
+        const char *changes;
+        int32_t want;
+    } cases[] = {
+        {"{\"rope_parameters\": null, \"rope_theta\": 1e6, \"rope_scaling\": {\"rope_type\": "
+         "\"yarn\", "
+         "\"factor\": 4.0, \"original_max_position_embeddings\": 128}}",
+         512},
+        {"{\"rope_parameters\": null, \"rope_theta\": 1e6, \"rope_scaling\": {\"rope_type\": "
+         "\"yarn\", "
+         "\"factor\": 4.0, \"original_max_position_embeddings\": 16}}",
+         256},
+        {"{\"rope_parameters\": null, \"rope_theta\": 1e6, \"rope_scaling\": {\"rope_type\": "
+         "\"linear\", \"factor\": 4.0}}",
+         256},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct buf text = {0};
+        struct loaded l;
+        loaded_open(&l,
+                    copy_fixture_model(qwen3_folder, "wide",
+                                       config_with(qwen3_folder, cases[i].changes, &text)),
+                    1);
+        assert_int_equal(l.model->info.max_position_embeddings, cases[i].want);
+        loaded_release(&l);
+        buf_release(&text);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         test_case(broken_configurations_are_refused),
@@ -316,6 +347,7 @@ int main(void) {
         test_case(every_failing_allocation_is_reported),
         test_case(a_hundred_models_in_a_row_leave_nothing),
         test_case(info_counts_what_was_bound),
+        test_case(yarn_widens_the_context_to_what_it_stretches),
     };
     return run_group("models/models", tests);
 }
