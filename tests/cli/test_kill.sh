@@ -19,7 +19,8 @@ mv "$dir/results.json" "$dir/expected.json"
 
 reported=0 lost=0 killed=0 ended=0
 while [ $killed -lt "$kills" ]; do
-    rm -f "$dir/results.json"
+    # The log goes too: a process killed before it could open it must not pass for the one before.
+    rm -f "$dir/results.json" "$dir/log"
     [ $ended -eq 1 ] && { rm -f "$dir"/cut.db*; reported=0 ended=0; }
     "$program" "$dir/data.jsonl" "$dir/cut.db" "$dir/results.json" 400 7 > "$dir/log" 2> "$dir/err" &
     pid=$!
@@ -27,9 +28,9 @@ while [ $killed -lt "$kills" ]; do
     sleep "0.$(printf %03d $(($(od -An -N2 -tu2 /dev/urandom) % 120 + 5)))"
     kill -9 $pid 2> /dev/null && killed=$((killed + 1))
     wait $pid 2> /dev/null
-    cached=$(sed -n 's/^cached //p' "$dir/log" | head -n 1)
+    cached=$(sed -n 's/^cached //p' "$dir/log" 2> /dev/null | head -n 1)
     [ -n "$cached" ] && [ "$cached" -lt "$reported" ] && lost=$((lost + 1))
-    now=$(sed -n 's/^done //p' "$dir/log" | tail -n 1)
+    now=$(sed -n 's/^done //p' "$dir/log" 2> /dev/null | tail -n 1)
     [ -n "$now" ] && reported=$now
     if [ -f "$dir/results.json" ]; then
         ended=1
