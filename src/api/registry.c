@@ -175,22 +175,6 @@ static karma_status register_folder(const char *folder) {
     return st;
 }
 
-/* The user's configuration folder; *out NULL when there is no way to tell. */
-static karma_status config_folder(struct arena *a, const char **out) {
-    const char *own = env_get("KARMA_CONFIG_HOME"), *xdg = env_get("XDG_CONFIG_HOME");
-    const char *home = env_get("HOME");
-    *out = NULL;
-    if (own)
-        *out = arena_strdup(a, own);
-    else if (xdg)
-        *out = arena_printf(a, "%s/karma", xdg);
-    else if (home)
-        *out = arena_printf(a, "%s/.config/karma", home);
-    else
-        return KARMA_OK;
-    return *out ? KARMA_OK : KARMA_E_NOMEM;
-}
-
 static karma_status register_folders(void) {
     struct arena a = {0};
     karma_status st = KARMA_OK;
@@ -208,7 +192,7 @@ static karma_status register_folders(void) {
         list += len + (list[len] == ':');
     }
     const char *config = NULL;
-    if (st == KARMA_OK) st = config_folder(&a, &config);
+    if (st == KARMA_OK) st = file_config_folder(&a, &config);
     if (st == KARMA_OK && config) st = register_folder(config);
     arena_release(&a);
     return st;

@@ -495,3 +495,18 @@ karma_status file_sha256(const char *path, char out[65]) {
     sha256_hex(digest, out);
     return KARMA_OK;
 }
+
+karma_status file_config_folder(struct arena *a, const char **out) {
+    const char *own = env_get("KARMA_CONFIG_HOME"), *xdg = env_get("XDG_CONFIG_HOME");
+    const char *home = env_get("HOME");
+    *out = NULL;
+    if (own)
+        *out = arena_strdup(a, own);
+    else if (xdg)
+        *out = arena_printf(a, "%s/karma", xdg);
+    else if (home)
+        *out = arena_printf(a, "%s/.config/karma", home);
+    else
+        return KARMA_OK;
+    return *out ? KARMA_OK : KARMA_E_NOMEM;
+}

@@ -60,6 +60,9 @@ char *file_expand_home(struct arena *a, const char *path);
 karma_status file_check_name(const char *name, size_t len);
 
 const char *env_get(const char *name); /* getenv; NULL if unset or empty */
+/* The user's configuration folder: $KARMA_CONFIG_HOME, $XDG_CONFIG_HOME/karma or ~/.config/karma,
+ * in a; *out NULL when there is no way to tell. */
+karma_status file_config_folder(struct arena *a, const char **out);
 
 /* SHA-256 of a whole file as 64 hex digits and a NUL. */
 karma_status file_sha256(const char *path, char out[65]);

@@ -401,14 +401,9 @@ static karma_status search_folder(struct arena *a, const char *folder) {
 }
 
 static karma_status search_config(struct arena *a) {
-    const char *own = env_get("KARMA_CONFIG_HOME"), *xdg = env_get("XDG_CONFIG_HOME");
-    const char *home = env_get("HOME");
-    const char *folder = own    ? arena_strdup(a, own)
-                         : xdg  ? arena_printf(a, "%s/karma", xdg)
-                         : home ? arena_printf(a, "%s/.config/karma", home)
-                                : "";
-    if (!folder) return KARMA_E_NOMEM;
-    return folder[0] ? search_folder(a, folder) : KARMA_OK;
+    const char *folder;
+    karma_status st = file_config_folder(a, &folder);
+    return st == KARMA_OK && folder ? search_folder(a, folder) : st;
 }
 
 static void release_all(void) {
