@@ -13,13 +13,15 @@ PREFIX ?= /usr/local
 JOBS   ?= $(shell nproc)
 
 BUILD := build$(if $(SAN),/san)
-PKGS  := jansson yaml-0.1 nettle libutf8proc sqlite3
+PKGS  := jansson yaml-0.1 nettle libutf8proc sqlite3 sndfile soxr
 ifeq ($(filter deps help clean demo check format,$(or $(MAKECMDGOALS),all)),)
 ifneq ($(shell pkg-config --exists $(PKGS) && echo yes),yes)
 $(error some of the packages $(PKGS) are missing: run `make deps`)
 endif
 endif
 
+# Of the shared library; raised with a change that breaks programs built before it.
+SOVERSION := 0
 VERSION = $(shell sed -n 's/^.define KARMA_VERSION "\(.*\)"/\1/p' include/karma/karma.h)
 
 WARN   := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wvla -Wformat=2 -Wundef -Werror
@@ -31,7 +33,7 @@ ALLFLAGS  = -std=c17 $(CFLAGS) $(WARN) $(HARDEN) -ffp-contract=off -fvisibility=
 LDFLAGS  += $(if $(SAN),-fsanitize=$(SAN),-Wl,-z,relro,-z,now) -pthread
 LDLIBS   := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lm
 
-ROOMS := base formats text tensor tensor/cpu nn models engine datasets processors metrics api eval
+ROOMS := base formats text media tensor tensor/cpu nn models engine datasets processors metrics api eval
 LIB_SRC := $(wildcard $(addprefix src/,$(addsuffix /*.c,$(ROOMS))))
 CLI_SRC := $(wildcard src/cli/*.c)
 LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/%.o)
@@ -47,9 +49,9 @@ REPLAY_BIN := $(FUZZ_SRC:fuzz/fuzz_%.c=$(BUILD)/fuzz/replay_%)
 BENCH_BIN := $(patsubst %.c,$(BUILD)/%,$(wildcard bench/bench_*.c))
 
 .PHONY: all lib deps demo check suite lint fuzz torture bench compare install uninstall clean help format tests
-all: $(BUILD)/karma $(BUILD)/libkarma.a
+all: $(BUILD)/karma $(BUILD)/libkarma.a $(BUILD)/libkarma.so
 
-lib: $(BUILD)/libkarma.a
+lib: $(BUILD)/libkarma.a $(BUILD)/libkarma.so
 
 # Instruction sets beyond the baseline are per file; the right one is chosen at start.
 $(BUILD)/src/tensor/cpu/kernels_avx2%: ISA := -mavx2 -mfma -mf16c
@@ -61,12 +63,15 @@ $(BUILD)/%.o: %.c Makefile
 	$(CC) $(CPPFLAGS) $(ALLFLAGS) $(ISA) -c $< -o $@
 
 # One relocatable object with only the public symbols left global, so that libkarma.a pollutes no
-# name space: hidden symbols become local.
+# name space: hidden symbols become local. The program exports the public ones to its plugins.
 $(BUILD)/libkarma.a: $(LIB_OBJ)
 	ld -r -o $(BUILD)/libkarma.o $(LIB_OBJ)
 	$(if $(SAN),,objcopy --localize-hidden $(BUILD)/libkarma.o)
 	@rm -f $@
 	ar rcs $@ $(BUILD)/libkarma.o
+
+$(BUILD)/libkarma.so: $(LIB_OBJ)
+	$(CC) -shared -Wl,-soname,libkarma.so.$(SOVERSION) $(LDFLAGS) -o $@ $(LIB_OBJ) $(LDLIBS)
 
 # Tests and drivers see the library's inside: the objects, before hiding.
 $(BUILD)/libinside.a: $(LIB_OBJ) $(SUPPORT_OBJ)
@@ -74,7 +79,7 @@ $(BUILD)/libinside.a: $(LIB_OBJ) $(SUPPORT_OBJ)
 	ar rcs $@ $^
 
 $(BUILD)/karma: $(CLI_OBJ) $(BUILD)/libkarma.a
-	$(CC) $(LDFLAGS) -o $@ $(CLI_OBJ) $(BUILD)/libkarma.a $(LDLIBS)
+	$(CC) $(LDFLAGS) -Wl,--export-dynamic -o $@ $(CLI_OBJ) $(BUILD)/libkarma.a $(LDLIBS)
 
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(BUILD)/libinside.a
 	$(CC) $(LDFLAGS) -o $@ $< $(BUILD)/libinside.a $(LDLIBS) -lcmocka
@@ -129,6 +134,8 @@ install: all
 	    $(DESTDIR)$(PREFIX)/include/karma $(DESTDIR)$(PREFIX)/share/man/man1
 	install -m 755 $(BUILD)/karma $(DESTDIR)$(PREFIX)/bin/karma
 	install -m 644 $(BUILD)/libkarma.a $(DESTDIR)$(PREFIX)/lib/libkarma.a
+	install -m 755 $(BUILD)/libkarma.so $(DESTDIR)$(PREFIX)/lib/libkarma.so.$(SOVERSION)
+	ln -sf libkarma.so.$(SOVERSION) $(DESTDIR)$(PREFIX)/lib/libkarma.so
 	install -m 644 include/karma/*.h $(DESTDIR)$(PREFIX)/include/karma/
 	install -m 644 doc/karma.1 $(DESTDIR)$(PREFIX)/share/man/man1/karma.1
 	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@PKGS@|$(PKGS)|' -e 's|@VERSION@|$(VERSION)|' \
@@ -137,6 +144,7 @@ install: all
 uninstall:
 	rm -rf $(DESTDIR)$(PREFIX)/include/karma
 	rm -f $(DESTDIR)$(PREFIX)/bin/karma $(DESTDIR)$(PREFIX)/lib/libkarma.a \
+	    $(DESTDIR)$(PREFIX)/lib/libkarma.so $(DESTDIR)$(PREFIX)/lib/libkarma.so.$(SOVERSION) \
 	    $(DESTDIR)$(PREFIX)/lib/pkgconfig/karma.pc $(DESTDIR)$(PREFIX)/share/man/man1/karma.1
 
 clean:

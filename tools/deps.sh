@@ -23,6 +23,8 @@ look() {
     need nettle-dev pkg-config --exists nettle
     need libutf8proc-dev pkg-config --exists libutf8proc
     need libsqlite3-dev pkg-config --exists sqlite3
+    need libsndfile1-dev pkg-config --exists sndfile
+    need libsoxr-dev pkg-config --exists soxr
     need libcmocka-dev pkg-config --exists cmocka
     need clang-format command -v clang-format
     need cppcheck command -v cppcheck

@@ -200,6 +200,14 @@ static karma_status dir_of(const char *path, struct buf *b) {
     return buf_append(b, path, slash == path ? 1 : (size_t)(slash - path));
 }
 
+karma_status file_real_path(struct arena *a, const char *path, const char **real) {
+    char resolved[PATH_MAX];
+    *real = NULL;
+    if (!realpath(path, resolved)) return fail_errno(path, NULL);
+    *real = arena_strdup(a, resolved);
+    return *real ? KARMA_OK : KARMA_E_NOMEM;
+}
+
 /* What stands at path, for one who wants to write there. A link is followed, so that a link to a
  * results file stays one; *real is the path to replace. */
 static karma_status resolve_target(const char *path, struct buf *real) {

@@ -49,6 +49,9 @@ bool file_is_network(const char *path);
 /* Names in a folder, sorted bytewise, without "." and "..". */
 karma_status file_list(struct arena *a, const char *path, const char *const **names, size_t *count);
 
+/* The path without links, "." and "..", in a. E_MISSING and the like start with path. */
+karma_status file_real_path(struct arena *a, const char *path, const char **real);
+
 /* dir + "/" + name in the arena. */
 char *file_join(struct arena *a, const char *dir, const char *name);
 const char *file_base_name(const char *path);           /* after the last '/' */
