@@ -123,8 +123,8 @@ karma_status lower_append(struct buf *b, const char *s, size_t len) {
     return st;
 }
 
-karma_status nfc_append(struct buf *b, const char *s, size_t len) {
-    const utf8proc_option_t options = UTF8PROC_STABLE | UTF8PROC_COMPOSE;
+static karma_status normal_append(struct buf *b, const char *s, size_t len,
+                                  utf8proc_option_t options) {
     const utf8proc_uint8_t *text = (const utf8proc_uint8_t *)s;
     if (!utf8_valid(s, len, NULL)) return status_fail(KARMA_E_ENCODING, "text is not valid UTF-8");
     utf8proc_ssize_t n = utf8proc_decompose(text, (utf8proc_ssize_t)len, NULL, 0, options);
@@ -140,4 +140,12 @@ karma_status nfc_append(struct buf *b, const char *s, size_t len) {
     }
     mem_free(points);
     return st;
+}
+
+karma_status nfc_append(struct buf *b, const char *s, size_t len) {
+    return normal_append(b, s, len, UTF8PROC_STABLE | UTF8PROC_COMPOSE);
+}
+
+karma_status nfkc_append(struct buf *b, const char *s, size_t len) {
+    return normal_append(b, s, len, UTF8PROC_STABLE | UTF8PROC_COMPOSE | UTF8PROC_COMPAT);
 }

@@ -16,6 +16,8 @@ karma_status lower_append(struct buf *b, const char *s, size_t len);
 /* Append the composed normal form (NFC) of valid UTF-8, by today's Unicode; E_ENCODING for other
  * text. text/normalizer.h has the older one that tokenizers were made with. */
 karma_status nfc_append(struct buf *b, const char *s, size_t len);
+/* The same for NFKC, which also makes one of characters that differ in form alone. */
+karma_status nfkc_append(struct buf *b, const char *s, size_t len);
 bool is_white_space(uint32_t cp);    /* str.isspace() */
 bool is_punctuation(uint32_t cp);    /* category P* */
 bool is_word_character(uint32_t cp); /* re's \w: letters, numbers, '_'; no marks */

@@ -27,9 +27,47 @@ static karma_status append_replaced(struct buf *out, const char *text, size_t le
     return st;
 }
 
+/* What the reference tidies up after WordPiece, in its order. */
+#define TIDY(from, to)                                                                             \
+    { from, to, sizeof(from) - 1, sizeof(to) - 1 }
+static const struct decoder_replace tidy[] = {
+    TIDY(" .", "."),   TIDY(" ?", "?"),     TIDY(" !", "!"),     TIDY(" ,", ","),
+    TIDY(" ' ", "'"),  TIDY(" n't", "n't"), TIDY(" 'm", "'m"),   TIDY(" do not", " don't"),
+    TIDY(" 's", "'s"), TIDY(" 've", "'ve"), TIDY(" 're", "'re"),
+};
+
+/* A token after one that came before: without its prefix, or behind a space. */
+static karma_status join(const struct decoder *d, bool first, struct buf work[2], const char **text,
+                         size_t *len) {
+    karma_status st = KARMA_OK;
+    int into = 0;
+    if (!first && d->wordpiece && *len >= d->prefix_len &&
+        memcmp(*text, d->prefix, d->prefix_len) == 0) {
+        *text += d->prefix_len;
+        *len -= d->prefix_len;
+    } else if (!first) {
+        buf_clear(&work[0]);
+        st = buf_putc(&work[0], ' ');
+        if (st == KARMA_OK) st = buf_append(&work[0], *text, *len);
+        *text = buf_str(&work[0]);
+        *len = work[0].len;
+        into = 1;
+    }
+    for (size_t i = 0; st == KARMA_OK && d->cleanup && i < sizeof(tidy) / sizeof(*tidy); i++) {
+        if (!memmem(*text, *len, tidy[i].from, tidy[i].from_len)) continue;
+        buf_clear(&work[into]);
+        st = append_replaced(&work[into], *text, *len, &tidy[i], tidy[i].to, tidy[i].to_len);
+        *text = buf_str(&work[into]);
+        *len = work[into].len;
+        into = !into;
+    }
+    return st;
+}
+
 /* A token's text after the per-token steps: *text may move to one of the buffers. */
 static karma_status transform(const struct decoder *d, bool first, struct buf work[2],
                               const char **text, size_t *len) {
+    if (d->spaced || d->wordpiece) return join(d, first, work, text, len);
     for (int i = 0; i < d->n_replace; i++) {
         const struct decoder_replace *r = &d->replace[i];
         if (!memmem(*text, *len, r->from, r->from_len)) continue;
@@ -167,7 +205,7 @@ karma_status decoder_push(const struct decoder *d, const struct vocab *v, struct
     struct buf work[2] = {{0}};
     const char *text = vocab_spelled(v, id, &len);
     karma_status st = transform(d, !s->started, work, &text, &len);
-    if (d->metaspace) s->started = true;
+    if (d->metaspace || d->spaced || d->wordpiece) s->started = true;
     int byte = d->byte_fallback && st == KARMA_OK ? bpe_fallback_byte(text, len) : -1;
     if (byte >= 0) {
         struct buf chars = {0};

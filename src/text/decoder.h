@@ -13,10 +13,14 @@
 
 enum { DECODER_MAX_STEPS = 4 };
 
-/* Either byte-level, or per token: replacements, Metaspace, byte fallback; then all in one piece:
- * stripping one leading character. */
+/* Either byte-level, or WordPiece, or tokens with spaces between, or per token: replacements,
+ * Metaspace, byte fallback; then all in one piece: stripping one leading character. */
 struct decoder {
     bool byte_level;
+    bool spaced;             /* a space before every token but the first */
+    bool wordpiece, cleanup; /* spaced, but before continuations; tidied token by token */
+    const char *prefix;      /* of continuations; lent */
+    size_t prefix_len;
     bool byte_fallback, fused;
     bool metaspace, metaspace_drop_first; /* `replace[0].from` is its character */
     struct decoder_replace {

@@ -10,6 +10,8 @@
 
 #include "base/mem.h"
 #include "base/utf8.h"
+#include "text/char_filters.h"
+#include "text/precompiled.h"
 #include "text/unicode.h"
 
 enum { MAX_DECOMPOSED = 18, SHORT_RUN = 24 };
@@ -19,6 +21,45 @@ karma_status normalizer_add(struct normalizer *n, struct normalizer_step step) {
         return status_fail(KARMA_E_LIMIT, "more than %d normalizer steps", NORMALIZER_MAX_STEPS);
     n->steps[n->n_steps++] = step;
     return KARMA_OK;
+}
+
+karma_status normalizer_add_bert(struct normalizer *n, bool clean_text, bool space_ideographs,
+                                 bool strip_accents, bool lowercase) {
+    const struct {
+        bool on;
+        enum normalizer_kind kind;
+    } steps[] = {{clean_text, NORMALIZE_CLEAN_TEXT},
+                 {space_ideographs, NORMALIZE_SPACE_IDEOGRAPHS},
+                 {strip_accents, NORMALIZE_NFD},
+                 {strip_accents, NORMALIZE_DROP_NONSPACING},
+                 {lowercase, NORMALIZE_LOWERCASE}};
+    karma_status st = KARMA_OK;
+    for (size_t i = 0; st == KARMA_OK && i < sizeof(steps) / sizeof(steps[0]); i++)
+        if (steps[i].on) st = normalizer_add(n, (struct normalizer_step){.kind = steps[i].kind});
+    return st;
+}
+
+bool normalizer_may_drop_first(const struct normalizer *n) {
+    for (int i = 0; i < n->n_steps; i++) {
+        const struct normalizer_step *s = &n->steps[i];
+        switch (s->kind) {
+        case NORMALIZE_REPLACE:
+        case NORMALIZE_REPLACE_RUNS:
+            if (s->to_len == 0) return true;
+            break;
+        case NORMALIZE_STRIP:
+            if (s->left) return true;
+            break;
+        case NORMALIZE_CLEAN_TEXT:
+        case NORMALIZE_DROP_NONSPACING:
+        case NORMALIZE_DROP_MARKS:
+        case NORMALIZE_NMT:
+            return true;
+        default:
+            break;
+        }
+    }
+    return false;
 }
 
 /* ---- normal forms ---- */
@@ -203,6 +244,39 @@ static karma_status replace(const struct normalizer_step *s, const char *text, s
     return KARMA_OK;
 }
 
+static bool is_run_space(const struct normalizer_step *s, const char *p, int *n) {
+    const uint32_t cp = unicode_at(p, n);
+    return cp == ' ' || (s->any_space && (unicode_get(cp) & UNICODE_CLASS) == UNICODE_SPACE);
+}
+
+/* The next run at or after p that is long enough: its beginning, *run_end its end; end if none. */
+static const char *next_run(const struct normalizer_step *s, const char *p, const char *end,
+                            const char **run_end) {
+    while (p < end) {
+        int n = 1, count = 0;
+        const char *q = p;
+        for (; q < end && is_run_space(s, q, &n); q += n)
+            count += count < s->min_run;
+        *run_end = q;
+        if (count > 0 && count == s->min_run) return p;
+        p = count > 0 ? q : p + n;
+    }
+    *run_end = end;
+    return end;
+}
+
+static karma_status replace_runs(const struct normalizer_step *s, const char *text, size_t len,
+                                 struct buf *out) {
+    karma_status st = KARMA_OK;
+    for (const char *p = text, *end = text + len, *run_end; st == KARMA_OK && p < end;) {
+        const char *run = next_run(s, p, end, &run_end);
+        st = buf_append(out, p, (size_t)(run - p));
+        if (st == KARMA_OK && run < end) st = buf_append(out, s->to, s->to_len);
+        p = run_end;
+    }
+    return st;
+}
+
 static void strip(const struct normalizer_step *s, const char **text, size_t *len) {
     int n;
     while (s->left && *len > 0 &&
@@ -222,9 +296,39 @@ static bool does_nothing(const struct normalizer_step *s, const char *text, size
     case NORMALIZE_PREPEND:
         return len == 0;
     case NORMALIZE_STRIP:
+    case NORMALIZE_REPLACE_RUNS:
+    case NORMALIZE_PRECOMPILED:
         return false;
-    default:
+    case NORMALIZE_NFC:
+    case NORMALIZE_NFD:
+    case NORMALIZE_NFKC:
+    case NORMALIZE_NFKD:
         return already_normal(s->kind, text, len);
+    default:
+        return char_filter_idle(s->kind, text, len);
+    }
+}
+
+static karma_status apply(const struct normalizer_step *s, const char *text, size_t len,
+                          struct buf *out) {
+    karma_status st;
+    switch (s->kind) {
+    case NORMALIZE_PREPEND:
+        st = buf_append(out, s->to, s->to_len);
+        return st < 0 ? st : buf_append(out, text, len);
+    case NORMALIZE_REPLACE:
+        return replace(s, text, len, out);
+    case NORMALIZE_REPLACE_RUNS:
+        return replace_runs(s, text, len, out);
+    case NORMALIZE_PRECOMPILED:
+        return precompiled_apply(s->map, text, len, out);
+    case NORMALIZE_NFC:
+    case NORMALIZE_NFD:
+    case NORMALIZE_NFKC:
+    case NORMALIZE_NFKD:
+        return normal_form(s->kind, text, len, out);
+    default:
+        return char_filter(s->kind, text, len, out);
     }
 }
 
@@ -243,14 +347,7 @@ karma_status normalize(const struct normalizer *n, const char *text, size_t len,
         if (does_nothing(s, *out, *out_len)) continue;
         struct buf *b = &scratch[into];
         buf_clear(b);
-        if (s->kind == NORMALIZE_PREPEND) {
-            st = buf_append(b, s->to, s->to_len);
-            if (st == KARMA_OK) st = buf_append(b, *out, *out_len);
-        } else if (s->kind == NORMALIZE_REPLACE) {
-            st = replace(s, *out, *out_len, b);
-        } else {
-            st = normal_form(s->kind, *out, *out_len, b);
-        }
+        st = apply(s, *out, *out_len, b);
         *out = buf_str(b);
         *out_len = b->len;
         into = !into;

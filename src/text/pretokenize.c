@@ -15,6 +15,13 @@ karma_status pretokenizer_add(struct pretokenizer *p, struct pretoken_step step)
     return KARMA_OK;
 }
 
+karma_status pretokenizer_add_bert(struct pretokenizer *p) {
+    karma_status st = pretokenizer_add(p, (struct pretoken_step){.kind = PRETOKEN_WHITESPACE});
+    if (st < 0) return st;
+    return pretokenizer_add(
+        p, (struct pretoken_step){.kind = PRETOKEN_PUNCTUATION, .behavior = SPLIT_ISOLATED});
+}
+
 #define CONTRACTIONS "(?i:'s|'t|'re|'ve|'m|'ll|'d)"
 #define WORDS_HEAD   CONTRACTIONS "|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}"
 #define WORDS_TAIL   "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
@@ -184,16 +191,49 @@ static karma_status apply_whitespace(const struct cutting *c, int step, const ch
     return st;
 }
 
-/* Stretches of the text in turn, matches of the string and gaps between them. */
-static karma_status apply_literal(const struct cutting *c, int step, const char *p,
-                                  const char *end) {
+static karma_status apply_word_runs(const struct cutting *c, int step, const char *p,
+                                    const char *end) {
+    karma_status st = KARMA_OK;
+    while (st == KARMA_OK && p < end) {
+        const char *from = p = run_end(p, end, UNICODE_SPACE, 0);
+        unsigned first = 0;
+        for (int n; p < end; p += n) {
+            unsigned props = unicode_get(unicode_at(p, &n));
+            if ((props & UNICODE_CLASS) == UNICODE_SPACE) break;
+            if (p == from) first = props;
+            if ((props ^ first) & UNICODE_WORD) break;
+        }
+        st = pass(c, step, from, p);
+    }
+    return st;
+}
+
+/* The first match at or after p, and its bytes; NULL: none. */
+static const char *find_match(const struct pretoken_step *s, const char *p, const char *end,
+                              size_t *len) {
+    if (s->kind == PRETOKEN_LITERAL) {
+        *len = s->len;
+        return memmem(p, (size_t)(end - p), s->text, s->len);
+    }
+    for (int n; p < end; p += n) {
+        if ((unicode_trait(unicode_at(p, &n)) & TRAIT_KIND) != TRAIT_PUNCTUATION) continue;
+        *len = (size_t)n;
+        return p;
+    }
+    return NULL;
+}
+
+/* Stretches of the text in turn, matches (of the string, or a punctuation character each) and gaps
+ * between them. */
+static karma_status apply_split(const struct cutting *c, int step, const char *p, const char *end) {
     const struct pretoken_step *s = &c->p->steps[step];
     const char *held = p; /* beginning of what is not passed on yet */
     bool last_was_match = false, any = false;
     karma_status st = KARMA_OK;
     while (st == KARMA_OK && p < end) {
-        const char *hit = memmem(p, (size_t)(end - p), s->text, s->len);
-        const char *stop = hit == p ? p + s->len : hit ? hit : end;
+        size_t len = 0;
+        const char *hit = find_match(s, p, end, &len);
+        const char *stop = hit == p ? p + len : hit ? hit : end;
         bool match = (hit == p) != s->invert;
         switch (s->behavior) {
         case SPLIT_REMOVED:
@@ -276,8 +316,11 @@ static karma_status apply(const struct cutting *c, int step, const char *text, s
         return apply_scanner(c, step, text, text + len);
     case PRETOKEN_WHITESPACE:
         return apply_whitespace(c, step, text, text + len);
+    case PRETOKEN_WORD_RUNS:
+        return apply_word_runs(c, step, text, text + len);
     case PRETOKEN_LITERAL:
-        return apply_literal(c, step, text, text + len);
+    case PRETOKEN_PUNCTUATION:
+        return apply_split(c, step, text, text + len);
     case PRETOKEN_METASPACE:
         return apply_metaspace(c, step, text, len);
     case PRETOKEN_PREFIX_SPACE:

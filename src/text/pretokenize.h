@@ -18,6 +18,8 @@ enum pretoken_kind {
     PRETOKEN_DIGITS,       /* numeric characters apart */
     PRETOKEN_LITERAL,      /* split at a fixed string */
     PRETOKEN_WHITESPACE,   /* drop white space, keep what is between */
+    PRETOKEN_PUNCTUATION,  /* split at each punctuation character */
+    PRETOKEN_WORD_RUNS,    /* runs of word characters, runs of neither those nor white space */
     PRETOKEN_PREFIX_SPACE, /* put one in front of a piece without */
     PRETOKEN_METASPACE,
 };
@@ -36,7 +38,7 @@ struct pretoken_step {
     enum pretoken_kind kind;
     int max_digits;               /* WORDS: 1 or 3 */
     bool individual;              /* DIGITS: each apart; else runs */
-    enum split_behavior behavior; /* LITERAL */
+    enum split_behavior behavior; /* LITERAL, PUNCTUATION */
     bool invert, split;           /* LITERAL; METASPACE: cut before each replacement */
     enum prepend_scheme prepend;  /* METASPACE */
     const char *text;             /* LITERAL, METASPACE: the string; lent */
@@ -52,6 +54,8 @@ struct pretokenizer {
 
 /* Append a step; E_LIMIT beyond PRETOKEN_MAX_STEPS. */
 karma_status pretokenizer_add(struct pretokenizer *p, struct pretoken_step step);
+/* The steps of BERT: white space removed, punctuation apart. */
+karma_status pretokenizer_add_bert(struct pretokenizer *p);
 /* The step of a known expression. E_UNSUPPORTED prints the pattern. */
 karma_status pretoken_pattern(const char *pattern, size_t len, struct pretoken_step *out);
 

@@ -38,6 +38,17 @@ karma_status tokens_push(struct tokens *t, int32_t id) {
 
 /* ---- building ---- */
 
+struct tokenizer *tokenizer_new(void) {
+    struct tokenizer *t = mem_calloc(1, sizeof(*t));
+    if (!t) return NULL;
+    t->bpe.vocab = t->wordpiece.vocab = t->unigram.vocab = &t->vocab;
+    t->bpe.unk = t->wordpiece.unk = t->unigram.unk = -1;
+    t->wordpiece.prefix = "##";
+    t->wordpiece.prefix_len = 2;
+    t->wordpiece.max_chars = WORDPIECE_MAX_CHARS;
+    return t;
+}
+
 karma_status tokenizer_add_token(struct tokenizer *t, const struct added_entry *e) {
     struct added_token token = {.single_word = e->single_word,
                                 .lstrip = e->lstrip,
@@ -69,21 +80,38 @@ karma_status tokenizer_add_token(struct tokenizer *t, const struct added_entry *
 }
 
 karma_status tokenizer_finish(struct tokenizer *t) {
-    /* "first" asks where a piece began in the original text, which normalizers do not record. */
+    /* "first" asks where a piece began in the original text, which normalizers do not record: it is
+     * known for the whole of a gap as long as none may drop what the gap begins with. */
     for (int i = 0; i < t->pretokenizer.n_steps && t->normalizer.n_steps > 0; i++)
         if (t->pretokenizer.steps[i].kind == PRETOKEN_METASPACE &&
-            t->pretokenizer.steps[i].prepend == PREPEND_FIRST)
+            t->pretokenizer.steps[i].prepend == PREPEND_FIRST &&
+            (i > 0 || normalizer_may_drop_first(&t->normalizer)))
             return status_fail(KARMA_E_UNSUPPORTED,
-                               "Metaspace's prepend_scheme 'first' with a normalizer");
+                               "Metaspace's prepend_scheme 'first' behind other steps and a "
+                               "normalizer, or one that drops characters");
     karma_status st = added_set_finish(&t->raw);
     if (st == KARMA_OK) st = added_set_finish(&t->normalized);
-    if (st == KARMA_OK) st = bpe_finish(&t->bpe);
-    return st;
+    if (st == KARMA_OK && t->vocab.byte_level && t->model != MODEL_BPE)
+        st = status_fail(KARMA_E_UNSUPPORTED, "ByteLevel with a model other than BPE");
+    if (st < 0) return st;
+    switch (t->model) {
+    case MODEL_BPE:
+        return bpe_finish(&t->bpe);
+    case MODEL_WORDPIECE:
+        return wordpiece_finish(&t->wordpiece);
+    case MODEL_UNIGRAM:
+        return unigram_finish(&t->unigram);
+    case MODEL_WORDLEVEL:
+        break;
+    }
+    return KARMA_OK;
 }
 
 void tokenizer_destroy(struct tokenizer *t) {
     if (!t) return;
     bpe_release(&t->bpe);
+    wordpiece_release(&t->wordpiece);
+    unigram_release(&t->unigram);
     vocab_release(&t->vocab);
     added_set_release(&t->raw);
     added_set_release(&t->normalized);
@@ -120,15 +148,58 @@ struct encoding {
     const struct tokenizer *t;
     struct tokens *out;
     struct bpe_scratch bpe;
+    struct unigram_scratch unigram;
     struct buf normal[2];
     struct added_limits limits;
     bool limited; /* there are plain spans */
     size_t n_special;
 };
 
+static karma_status take_word(const struct tokenizer *t, const char *word, size_t len,
+                              struct tokens *out) {
+    int32_t id = vocab_find_raw(&t->vocab, word, len);
+    if (id < 0) id = t->wordpiece.unk;
+    if (id < 0)
+        return status_fail(KARMA_E_MISSING, "a word is unknown and the vocabulary has no token "
+                                            "for that");
+    return tokens_push(out, id);
+}
+
+/* Models other than BPE may spell a special token from plain text, where it is in their vocabulary.
+ * With plain spans it becomes unknown, or nothing where there is no such token. */
+static void hide_special(struct encoding *e, size_t from) {
+    const struct tokenizer *t = e->t;
+    const int32_t unk = t->model == MODEL_UNIGRAM ? t->unigram.unk : t->wordpiece.unk;
+    size_t to = from;
+    for (size_t i = from; i < e->out->count; i++) {
+        int32_t id = e->out->ids[i];
+        if (id != unk && tokenizer_is_special(t, id)) id = unk;
+        if (id >= 0) e->out->ids[to++] = id;
+    }
+    e->out->count = to;
+}
+
+static karma_status encode_piece(struct encoding *e, const char *piece, size_t len) {
+    switch (e->t->model) {
+    case MODEL_BPE:
+        return bpe_encode(&e->t->bpe, &e->bpe, piece, len, e->out);
+    case MODEL_WORDPIECE:
+        return wordpiece_encode(&e->t->wordpiece, piece, len, e->out);
+    case MODEL_UNIGRAM:
+        return unigram_encode(&e->t->unigram, &e->unigram, piece, len, e->out);
+    case MODEL_WORDLEVEL:
+        break;
+    }
+    return take_word(e->t, piece, len, e->out);
+}
+
 static karma_status take_piece(void *self, const char *piece, size_t len) {
     struct encoding *e = self;
-    return bpe_encode(&e->t->bpe, &e->bpe, piece, len, e->out);
+    const size_t before = e->out->count;
+    karma_status st = encode_piece(e, piece, len);
+    if (st == KARMA_OK && e->limited && !e->limits.count_only && e->t->model != MODEL_BPE)
+        hide_special(e, before);
+    return st;
 }
 
 static karma_status take_text(struct encoding *e, const char *text, size_t len, bool at_start) {
@@ -251,11 +322,36 @@ karma_status tokenizer_encode(const struct tokenizer *t, const char *text, size_
     else if (n_special_in_plain)
         *n_special_in_plain = e.n_special;
     bpe_scratch_release(&e.bpe);
+    unigram_scratch_release(&e.unigram);
     buf_release(&e.normal[0]);
     buf_release(&e.normal[1]);
     buf_release(&mended);
     mem_free(spans);
     return st;
+}
+
+int32_t tokenizer_special_count(const struct tokenizer *t) {
+    return t->n_before + t->n_after;
+}
+
+karma_status tokenizer_encode_truncated(const struct tokenizer *t, const char *text, size_t len,
+                                        size_t max_length, bool from_left, struct tokens *out,
+                                        bool *cut) {
+    const struct encode_options options = {.add_special_tokens = true};
+    const size_t before = out->count, around = (size_t)tokenizer_special_count(t);
+    if (cut) *cut = false;
+    if (max_length < around)
+        return status_fail(KARMA_E_LIMIT, "max_length %zu, and %zu special tokens", max_length,
+                           around);
+    karma_status st = tokenizer_encode(t, text, len, &options, out, NULL);
+    if (st < 0 || out->count - before <= max_length) return st;
+    const size_t excess = out->count - before - max_length;
+    int32_t *ids = out->ids + before, *from = ids + t->n_before;
+    if (!from_left) from += max_length - around;
+    memmove(from, from + excess, (size_t)(out->ids + out->count - (from + excess)) * sizeof(*ids));
+    out->count -= excess;
+    if (cut) *cut = true;
+    return KARMA_OK;
 }
 
 /* ---- decoding ---- */

@@ -19,6 +19,18 @@ struct tokenizer;
 karma_status tokenizer_from_json(const char *data, size_t len, const char *name,
                                  struct tokenizer **out);
 
+/* From a vocab.txt (WordPiece: a token a line, its id the line's number from 0) and the flags of
+ * tokenizer_config.json (do_lower_case, tokenize_chinese_chars, strip_accents; NULL: the
+ * reference's defaults), as the reference's BertTokenizer makes it. */
+karma_status tokenizer_from_vocab_txt(const char *data, size_t len, const struct json *config,
+                                      const char *name, struct tokenizer **out);
+/* From the vocab.json and merges.txt of a byte-level BPE, with the pre-tokenizer pattern of that
+ * name ("qwen2", "gpt-2", "llama-bpe"; NULL: that of the config's tokenizer_class, E_UNSUPPORTED
+ * naming one that is not known) and added tokens of tokenizer_config.json (may be NULL). */
+karma_status tokenizer_from_vocab_merges(const char *vocab, size_t vocab_len, const char *merges,
+                                         size_t merges_len, const char *pre,
+                                         const struct json *config, struct tokenizer **out);
+
 /* From the arrays of a container (GGUF); the caller's memory, copied. */
 struct tokenizer_tables {
     const char *model; /* "gpt2": byte-level BPE with merges; "llama": SentencePiece BPE by score */
@@ -74,6 +86,16 @@ struct encode_options {
 karma_status tokenizer_encode(const struct tokenizer *t, const char *text, size_t len,
                               const struct encode_options *options, struct tokens *out,
                               size_t *n_special_in_plain);
+
+/* How many ids the post-processor puts around a text. */
+int32_t tokenizer_special_count(const struct tokenizer *t);
+/* The same with special tokens, cut to at most max_length ids as the reference's truncation does:
+ * ids of the text are dropped at its end (truncation_side "left" in tokenizer_config.json: at its
+ * beginning), never those put around it. *cut (may be NULL): whether any were. E_LIMIT: max_length
+ * has no room for the special ones. */
+karma_status tokenizer_encode_truncated(const struct tokenizer *t, const char *text, size_t len,
+                                        size_t max_length, bool from_left, struct tokens *out,
+                                        bool *cut);
 
 /* Append the text of ids, exactly as the reference's decode. Ids without a token are skipped. */
 karma_status tokenizer_decode(const struct tokenizer *t, const int32_t *ids, size_t count,

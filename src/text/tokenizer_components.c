@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#include "text/precompiled.h"
+
 enum { MAX_NESTING = 8 };
 
 static karma_status unsupported(const char *kind, const char *type) {
@@ -60,32 +62,79 @@ static karma_status each(struct tokenizer *t, const struct json *tree, const cha
 
 /* ---- normalizer ---- */
 
+static karma_status add_kind(struct tokenizer *t, enum normalizer_kind kind) {
+    return normalizer_add(&t->normalizer, (struct normalizer_step){.kind = kind});
+}
+
+/* Cleaning, ideographs, accents, lower case; accents go with lower case when they are null. */
+static karma_status bert_normalizer(struct tokenizer *t, const struct json *tree) {
+    bool clean, ideographs, accents, lower;
+    karma_status st = json_field_bool(tree, "clean_text", true, &clean);
+    if (st == KARMA_OK) st = json_field_bool(tree, "handle_chinese_chars", true, &ideographs);
+    if (st == KARMA_OK) st = json_field_bool(tree, "lowercase", true, &lower);
+    if (st == KARMA_OK) st = json_field_bool(tree, "strip_accents", lower, &accents);
+    return st < 0 ? st : normalizer_add_bert(&t->normalizer, clean, ideographs, accents, lower);
+}
+
+static karma_status precompiled_step(struct tokenizer *t, const struct json *tree,
+                                     struct normalizer_step *step) {
+    const char *base64;
+    size_t len;
+    struct precompiled *map = arena_alloc(&t->arena, sizeof(*map));
+    if (!map) return KARMA_E_NOMEM;
+    step->kind = NORMALIZE_PRECOMPILED;
+    step->map = map;
+    karma_status st = need_text(tree, "precompiled_charsmap", false, &base64, &len);
+    if (st < 0) return st;
+    return status_prefix(precompiled_read(&t->arena, base64, len, map), "precompiled_charsmap");
+}
+
+/* The patterns of published files; no others, and no engine for them. */
+static karma_status replace_step(const struct json *tree, struct normalizer_step *step) {
+    static const struct {
+        const char *pattern;
+        bool any_space;
+        int min_run;
+    } runs[] = {{" {2,}", false, 2}, {" +", false, 1}, {"\\s{2,}", true, 2}, {"\\s+", true, 1}};
+    bool regex = false;
+    step->kind = NORMALIZE_REPLACE;
+    karma_status st = need_pattern(tree, &regex, &step->from, &step->from_len);
+    if (st == KARMA_OK) st = need_text(tree, "content", true, &step->to, &step->to_len);
+    if (st < 0 || !regex) return st;
+    step->kind = NORMALIZE_REPLACE_RUNS;
+    for (size_t i = 0; i < sizeof(runs) / sizeof(runs[0]); i++) {
+        if (strcmp(step->from, runs[i].pattern) != 0) continue;
+        step->any_space = runs[i].any_space;
+        step->min_run = runs[i].min_run;
+        return KARMA_OK;
+    }
+    return status_fail(KARMA_E_UNSUPPORTED, "Replace pattern '%s' is not known",
+                       status_quote(step->from, step->from_len));
+}
+
 static karma_status normalizer_part(struct tokenizer *t, const struct json *tree, int depth) {
     static const struct {
         const char *type;
         enum normalizer_kind kind;
-    } forms[] = {{"NFC", NORMALIZE_NFC},
+    } plain[] = {{"NFC", NORMALIZE_NFC},
                  {"NFD", NORMALIZE_NFD},
                  {"NFKC", NORMALIZE_NFKC},
-                 {"NFKD", NORMALIZE_NFKD}};
+                 {"NFKD", NORMALIZE_NFKD},
+                 {"Lowercase", NORMALIZE_LOWERCASE},
+                 {"StripAccents", NORMALIZE_DROP_MARKS},
+                 {"Nmt", NORMALIZE_NMT}};
     struct normalizer_step step = {0};
     const char *type;
-    bool regex = false;
     karma_status st = need_type(tree, &type);
     if (st < 0) return st;
     if (strcmp(type, "Sequence") == 0) return each(t, tree, "normalizers", normalizer_part, depth);
-    for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
-        if (strcmp(type, forms[i].type) != 0) continue;
-        step.kind = forms[i].kind;
-        return normalizer_add(&t->normalizer, step);
-    }
+    for (size_t i = 0; i < sizeof(plain) / sizeof(plain[0]); i++)
+        if (strcmp(type, plain[i].type) == 0) return add_kind(t, plain[i].kind);
+    if (strcmp(type, "BertNormalizer") == 0) return bert_normalizer(t, tree);
     if (strcmp(type, "Replace") == 0) {
-        step.kind = NORMALIZE_REPLACE;
-        st = need_pattern(tree, &regex, &step.from, &step.from_len);
-        if (st == KARMA_OK && regex)
-            return status_fail(KARMA_E_UNSUPPORTED, "Replace pattern '%s' is not known",
-                               status_quote(step.from, step.from_len));
-        if (st == KARMA_OK) st = need_text(tree, "content", true, &step.to, &step.to_len);
+        st = replace_step(tree, &step);
+    } else if (strcmp(type, "Precompiled") == 0) {
+        st = precompiled_step(t, tree, &step);
     } else if (strcmp(type, "Prepend") == 0) {
         step.kind = NORMALIZE_PREPEND;
         st = need_text(tree, "prepend", true, &step.to, &step.to_len);
@@ -105,7 +154,7 @@ karma_status component_normalizer(struct tokenizer *t, const struct json *tree) 
 
 /* ---- pre-tokenizer ---- */
 
-static karma_status split_step(const struct json *tree, struct pretoken_step *step) {
+static karma_status behavior_named(const char *name, enum split_behavior *out) {
     static const char *const behaviors[] = {
         [SPLIT_REMOVED] = "Removed",
         [SPLIT_ISOLATED] = "Isolated",
@@ -113,20 +162,34 @@ static karma_status split_step(const struct json *tree, struct pretoken_step *st
         [SPLIT_WITH_NEXT] = "MergedWithNext",
         [SPLIT_CONTIGUOUS] = "Contiguous",
     };
-    const char *text, *name;
-    size_t len;
-    bool regex, invert;
     unsigned behavior = 0;
-    karma_status st = need_pattern(tree, &regex, &text, &len);
-    if (st == KARMA_OK) st = json_need_str(tree, "behavior", &name);
-    if (st == KARMA_OK) st = json_field_bool(tree, "invert", false, &invert);
-    if (st < 0) return st;
     while (behavior <= SPLIT_CONTIGUOUS && strcmp(behaviors[behavior], name) != 0)
         behavior++;
     if (behavior > SPLIT_CONTIGUOUS) return unsupported("split behavior", name);
+    *out = (enum split_behavior)behavior;
+    return KARMA_OK;
+}
+
+static karma_status punctuation_step(const struct json *tree, struct pretoken_step *step) {
+    const char *name;
+    step->kind = PRETOKEN_PUNCTUATION;
+    karma_status st = json_field_str(tree, "behavior", "Isolated", &name);
+    return st < 0 ? st : behavior_named(name, &step->behavior);
+}
+
+static karma_status split_step(const struct json *tree, struct pretoken_step *step) {
+    const char *text, *name;
+    size_t len;
+    bool regex, invert;
+    enum split_behavior behavior = SPLIT_REMOVED;
+    karma_status st = need_pattern(tree, &regex, &text, &len);
+    if (st == KARMA_OK) st = json_need_str(tree, "behavior", &name);
+    if (st == KARMA_OK) st = json_field_bool(tree, "invert", false, &invert);
+    if (st == KARMA_OK) st = behavior_named(name, &behavior);
+    if (st < 0) return st;
     if (!regex) {
         *step = (struct pretoken_step){.kind = PRETOKEN_LITERAL,
-                                       .behavior = (enum split_behavior)behavior,
+                                       .behavior = behavior,
                                        .invert = invert,
                                        .text = text,
                                        .len = len};
@@ -181,6 +244,7 @@ static karma_status pre_tokenizer_part(struct tokenizer *t, const struct json *t
         return each(t, tree, "pretokenizers", pre_tokenizer_part, depth);
     if (t->vocab.byte_level) return unsupported("pre-tokenizer after ByteLevel", type);
     if (strcmp(type, "ByteLevel") == 0) return byte_level_steps(t, tree);
+    if (strcmp(type, "BertPreTokenizer") == 0) return pretokenizer_add_bert(&t->pretokenizer);
     if (strcmp(type, "Split") == 0) {
         st = split_step(tree, &step);
     } else if (strcmp(type, "Digits") == 0) {
@@ -190,6 +254,10 @@ static karma_status pre_tokenizer_part(struct tokenizer *t, const struct json *t
         st = metaspace_step(tree, &step);
     } else if (strcmp(type, "WhitespaceSplit") == 0) {
         step.kind = PRETOKEN_WHITESPACE;
+    } else if (strcmp(type, "Whitespace") == 0) {
+        step.kind = PRETOKEN_WORD_RUNS;
+    } else if (strcmp(type, "Punctuation") == 0) {
+        st = punctuation_step(tree, &step);
     } else {
         return unsupported("pre-tokenizer", type);
     }
@@ -247,6 +315,13 @@ static karma_status decoder_strip(struct decoder *d, const struct json *tree) {
     return KARMA_OK;
 }
 
+static karma_status decoder_wordpiece(struct decoder *d, const struct json *tree) {
+    karma_status st = need_text(tree, "prefix", true, &d->prefix, &d->prefix_len);
+    if (st == KARMA_OK) st = json_field_bool(tree, "cleanup", true, &d->cleanup);
+    d->wordpiece = true;
+    return st;
+}
+
 /* The steps come in one order in all published files: replacements, byte fallback, fusing,
  * stripping. Another order would mean something else and is refused. */
 static karma_status decoder_part(struct tokenizer *t, const struct json *tree, int depth) {
@@ -255,7 +330,10 @@ static karma_status decoder_part(struct tokenizer *t, const struct json *tree, i
     karma_status st = need_type(tree, &type);
     if (st < 0) return st;
     if (strcmp(type, "Sequence") == 0) return each(t, tree, "decoders", decoder_part, depth);
+    if (d->wordpiece) return unsupported("decoder after WordPiece", type);
     bool early = !d->byte_fallback && !d->fused && !d->byte_level;
+    if (strcmp(type, "WordPiece") == 0 && early && d->n_replace == 0)
+        return decoder_wordpiece(d, tree);
     if (strcmp(type, "ByteLevel") == 0 && early && d->n_replace == 0)
         d->byte_level = true;
     else if (strcmp(type, "Replace") == 0 && early && !d->metaspace)
@@ -274,8 +352,11 @@ static karma_status decoder_part(struct tokenizer *t, const struct json *tree, i
 }
 
 karma_status component_decoder(struct tokenizer *t, const struct json *tree) {
-    if (json_is_null(tree)) return status_fail(KARMA_E_UNSUPPORTED, "absent: not supported");
-    karma_status st = decoder_part(t, tree, 0);
+    karma_status st = KARMA_OK;
+    if (json_is_null(tree))
+        t->decoder.spaced = true;
+    else
+        st = decoder_part(t, tree, 0);
     if (st == KARMA_OK && t->decoder.byte_level != t->vocab.byte_level)
         st = status_fail(KARMA_E_UNSUPPORTED, "ByteLevel in the %s only",
                          t->vocab.byte_level ? "pre_tokenizer" : "decoder");

@@ -49,7 +49,7 @@ static karma_status check(const struct tokenizer_tables *in) {
 
 /* ---- byte-level ---- */
 
-static karma_status known_pre(struct tokenizer *t, const char *pre) {
+karma_status tokenizer_known_pre(struct tokenizer *t, const char *pre) {
     static const struct pretoken_step gpt2 = {.kind = PRETOKEN_GPT2};
     static const struct pretoken_step words = {.kind = PRETOKEN_WORDS, .max_digits = 1};
     static const struct pretoken_step words3 = {.kind = PRETOKEN_WORDS, .max_digits = 3};
@@ -93,7 +93,7 @@ static karma_status read_merges(struct tokenizer *t, const struct tokenizer_tabl
 static karma_status byte_level(struct tokenizer *t, const struct tokenizer_tables *in) {
     t->vocab.byte_level = t->decoder.byte_level = true;
     if (!in->pre) return status_fail(KARMA_E_MISSING, "no pre-tokenizer name");
-    karma_status st = known_pre(t, in->pre);
+    karma_status st = tokenizer_known_pre(t, in->pre);
     if (st == KARMA_OK && in->nfc)
         st = normalizer_add(&t->normalizer, (struct normalizer_step){.kind = NORMALIZE_NFC});
     for (int32_t id = 0; st == KARMA_OK && id < in->n_tokens; id++) {
@@ -285,10 +285,8 @@ static karma_status add_template(struct tokenizer *t, const struct tokenizer_tab
 
 karma_status tokenizer_from_tables(const struct tokenizer_tables *in, struct tokenizer **out) {
     *out = NULL;
-    struct tokenizer *t = mem_calloc(1, sizeof(*t));
+    struct tokenizer *t = tokenizer_new();
     if (!t) return KARMA_E_NOMEM;
-    t->bpe.vocab = &t->vocab;
-    t->bpe.unk = -1;
     karma_status st = check(in);
     if (st == KARMA_OK) {
         if (in->model && strcmp(in->model, "gpt2") == 0)

@@ -21,6 +21,47 @@ enum unicode_prop {
     UNICODE_NFC_ACTIVE = 32, /* NFC may change it, move it, or compose it with what precedes */
 };
 
+/* What the rules of grapheme clusters ask; CR and LF are controls here, known by name. */
+enum grapheme_class {
+    GRAPHEME_OTHER,
+    GRAPHEME_CONTROL,
+    GRAPHEME_EXTEND, /* that breaks a conjunct: the zero-width non-joiner and few others */
+    GRAPHEME_SPACING,
+    GRAPHEME_PREPEND,
+    GRAPHEME_REGIONAL,
+    GRAPHEME_L,
+    GRAPHEME_V,
+    GRAPHEME_T,
+    GRAPHEME_LV,
+    GRAPHEME_LVT,
+    GRAPHEME_PICTURE,
+    GRAPHEME_CONSONANT,
+    GRAPHEME_LINKER,
+    GRAPHEME_EXTEND_CONJUNCT,
+    GRAPHEME_JOINER,
+};
+
+enum unicode_trait {
+    TRAIT_GRAPHEME = 15, /* mask of enum grapheme_class */
+    TRAIT_KIND = 3 << 4, /* mask of the three that follow */
+    TRAIT_PUNCTUATION = 1 << 4,
+    TRAIT_NONSPACING = 2 << 4, /* what strip_accents deletes */
+    TRAIT_DROPPED = 3 << 4,    /* what clean_text deletes */
+    TRAIT_MARK = 64,           /* what StripAccents deletes */
+    TRAIT_LOWERS = 128,        /* has another lower case */
+};
+
+enum { UNICODE_LOWERS = 1487 };
+
+extern const uint8_t unicode_trait_block_of[0x110000 / UNICODE_BLOCK];
+extern const uint8_t unicode_traits[][UNICODE_BLOCK];
+extern const uint32_t unicode_lower_from[UNICODE_LOWERS]; /* sorted; all of one character */
+extern const uint32_t unicode_lower_to[UNICODE_LOWERS];
+
+static inline unsigned unicode_trait(uint32_t cp) {
+    return unicode_traits[unicode_trait_block_of[cp / UNICODE_BLOCK]][cp % UNICODE_BLOCK];
+}
+
 extern const uint8_t unicode_block_of[0x110000 / UNICODE_BLOCK];
 extern const uint8_t unicode_props[][UNICODE_BLOCK];
 

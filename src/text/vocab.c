@@ -190,6 +190,8 @@ karma_status vocab_index(struct vocab *v, enum vocab_duplicate on_duplicate) {
             *s = (struct vocab_slot){.hash = hashes[id], .id = id};
         else if (on_duplicate == VOCAB_REFUSE)
             st = fail_duplicate(v, id, s->id);
+        else if (on_duplicate == VOCAB_HIGHEST_ID)
+            s->id = id;
         if (len > v->max_raw) v->max_raw = len;
     }
     mem_free(hashes);

@@ -55,7 +55,7 @@ struct vocab {
 karma_status vocab_add(struct vocab *v, int64_t id, const char *text, size_t len);
 
 /* What to do with a text that two ids have. */
-enum vocab_duplicate { VOCAB_REFUSE, VOCAB_LOWEST_ID };
+enum vocab_duplicate { VOCAB_REFUSE, VOCAB_LOWEST_ID, VOCAB_HIGHEST_ID };
 /* Make the texts known to lookups; once. E_DUPLICATE. */
 karma_status vocab_index(struct vocab *v, enum vocab_duplicate on_duplicate);
 void vocab_release(struct vocab *v);

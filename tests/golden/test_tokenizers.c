@@ -88,6 +88,21 @@ static void scores_of_a_container_give_the_published_merges(void **state) {
     check_pairs(fixture_scores(), "scores");
 }
 
+static void wordpiece_behind_berts_normalizer(void **state) {
+    (void)state;
+    check_pairs(fixture_tokenizer("bert"), "bert");
+}
+
+static void unigram_behind_a_map_of_characters(void **state) {
+    (void)state;
+    check_pairs(fixture_tokenizer("unigram"), "unigram");
+}
+
+static void unigram_with_byte_fallback(void **state) {
+    (void)state;
+    check_pairs(fixture_tokenizer("bytes"), "bytes");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         test_case(qwens_pattern_with_nfc),
@@ -95,6 +110,9 @@ int main(void) {
         test_case(single_digits_then_gpt_2s_pattern_without_some_bytes),
         test_case(gemmas_whole_texts_with_byte_fallback),
         test_case(scores_of_a_container_give_the_published_merges),
+        test_case(wordpiece_behind_berts_normalizer),
+        test_case(unigram_behind_a_map_of_characters),
+        test_case(unigram_with_byte_fallback),
     };
     return run_group("golden/tokenizers", tests);
 }

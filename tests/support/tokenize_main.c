@@ -1,7 +1,8 @@
 /*
  * tokenize_main.c - the tokenizers as a program, for tools/compare/tokenizers.py and by hand.
  *
- *     tokenize_main FILE          FILE: tokenizer.json or a .gguf; texts in, ids out, by records
+ *     tokenize_main FILE          FILE: tokenizer.json or a .gguf; texts in, ids out, by records;
+ *                                 or vocab.txt, or vocab.json with merges.txt, and their config
  *     tokenize_main FILE --special   the same with the template's ids around each text
  *     tokenize_main FILE --ids       ids in instead of texts
  *     tokenize_main FILE --time TEXT   load and encode a text file, print times
@@ -17,6 +18,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "formats/gguf.h"
 #include "text/tokenizer.h"
 
@@ -111,13 +113,50 @@ static struct tokenizer *from_gguf(const struct file_map *file, const char *path
     return t;
 }
 
+/* ---- vocab.txt, vocab.json and merges.txt ---- */
+
+static void read_beside(const char *path, const char *name, struct buf *out) {
+    struct arena a = {0};
+    char *folder = mem_strndup(path, strlen(path) - strlen(file_base_name(path)));
+    if (!folder) die(path);
+    const char *other = file_join(&a, *folder ? folder : ".", name);
+    need(other ? file_read(other, (size_t)1 << 30, out) : KARMA_E_NOMEM, name);
+    mem_free(folder);
+    arena_release(&a);
+}
+
+static struct tokenizer *from_vocab(const struct file_map *file, const char *path) {
+    const char *data = (const char *)file->data;
+    struct arena a = {0};
+    struct buf text = {0}, merges = {0};
+    struct tokenizer *t;
+    const struct json *config;
+    read_beside(path, "tokenizer_config.json", &text);
+    need(json_parse(&a, buf_str(&text), text.len, JSON_LAST_WINS, &config), path);
+    if (ascii_ends_with(path, ".txt")) {
+        need(tokenizer_from_vocab_txt(data, file->size, config, "vocab.txt", &t), path);
+    } else {
+        const bool qwen =
+            strncmp(json_str(json_get(config, "tokenizer_class"), ""), "Qwen2", 5) == 0;
+        read_beside(path, "merges.txt", &merges);
+        need(tokenizer_from_vocab_merges(data, file->size, buf_str(&merges), merges.len,
+                                         qwen ? "qwen2" : "gpt-2", config, &t),
+             path);
+    }
+    buf_release(&text);
+    buf_release(&merges);
+    arena_release(&a);
+    return t;
+}
+
 static struct tokenizer *load(const char *path) {
     struct file_map file;
     struct tokenizer *t;
     need(file_map_open(path, &file), "open");
-    size_t len = strlen(path);
-    if (len > 5 && strcmp(path + len - 5, ".gguf") == 0)
+    if (ascii_ends_with(path, ".gguf"))
         t = from_gguf(&file, path);
+    else if (ascii_ends_with(path, "vocab.txt") || ascii_ends_with(path, "vocab.json"))
+        t = from_vocab(&file, path);
     else
         need(tokenizer_from_json((const char *)file.data, file.size, file_base_name(path), &t),
              path);

@@ -178,6 +178,37 @@ static void survives_every_failing_allocation(void **state) {
     vocab_release(&m.vocab);
 }
 
+static void wordpieces_join_and_are_tidied_one_by_one(void **state) {
+    (void)state;
+    static const char *const tokens[] = {"do",  "##not", "not",   ".",  "'",      "##x",
+                                         "##.", "n't",   "a , b", "##", "do not", NULL};
+    struct made m;
+    begin(&m, false, tokens);
+    m.decoder =
+        (struct decoder){.wordpiece = true, .cleanup = true, .prefix = "##", .prefix_len = 2};
+    WHOLE(&m, false, "donot not.", 0, 1, 2, 3);
+    WHOLE(&m, false, "##x.x", 5, 3, 5);
+    WHOLE(&m, false, "do ' not", 0, 4, 2); /* the quote's spaces are in two tokens */
+    WHOLE(&m, false, "don't a, b don't", 0, 7, 8, 10);
+    STREAM(&m, "do|n't| a, b| don't|", 0, 7, 8, 10);
+    m.decoder.cleanup = false;
+    WHOLE(&m, false, "do . n't", 0, 3, 7);
+    vocab_release(&m.vocab);
+}
+
+static void without_a_decoder_tokens_stand_between_spaces(void **state) {
+    (void)state;
+    static const char *const tokens[] = {"a", "b", NULL};
+    struct made m;
+    begin(&m, false, tokens);
+    m.decoder = (struct decoder){.spaced = true};
+    m.vocab.flags[0] |= VOCAB_SPECIAL;
+    WHOLE(&m, false, "a b a", 0, 1, 0);
+    WHOLE(&m, true, "b b", 0, 1, 1);
+    STREAM(&m, "a| b| a|", 0, 1, 0);
+    vocab_release(&m.vocab);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         test_case(bytes_join_before_they_become_characters),
@@ -188,6 +219,8 @@ int main(void) {
         test_case(strips_one_space_at_the_beginning),
         test_case(metaspace_drops_the_marks_of_the_first_token),
         test_case(survives_every_failing_allocation),
+        test_case(wordpieces_join_and_are_tidied_one_by_one),
+        test_case(without_a_decoder_tokens_stand_between_spaces),
     };
     return run_group("text/decoder", tests);
 }

@@ -148,6 +148,31 @@ static void survives_every_failing_allocation(void **state) {
     assert_true(for_each_failing_allocation(attempt, &n) >= 4);
 }
 
+static void runs_of_spaces_are_replaced_from_their_length_on(void **state) {
+    (void)state;
+    struct normalizer n = one((struct normalizer_step){
+        .kind = NORMALIZE_REPLACE_RUNS, .to = "_", .to_len = 1, .min_run = 2});
+    check(&n, "a b  c   d ", "a b_c_d ");
+    check(&n, "  ", "_");
+    check(&n, " \t ", " \t ");
+    n = one((struct normalizer_step){
+        .kind = NORMALIZE_REPLACE_RUNS, .to = " ", .to_len = 1, .min_run = 1, .any_space = true});
+    check(&n, "a\t\n b\xE3\x80\x80", "a b ");
+    check(&n, "", "");
+}
+
+static void berts_steps_follow_each_other(void **state) {
+    (void)state;
+    struct normalizer n = {.n_steps = 0};
+    assert_ok(normalizer_add_bert(&n, true, true, true, true));
+    check(&n, "\xC3\x84\t\xE4\xB8\xAD\x01X", "a  \xE4\xB8\xAD x");
+    assert_true(normalizer_may_drop_first(&n));
+    n.n_steps = 0;
+    assert_ok(normalizer_add_bert(&n, false, false, false, true));
+    check(&n, "\xC3\x84\t", "\xC3\xA4\t");
+    assert_false(normalizer_may_drop_first(&n));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         test_case(nfc_composes),
@@ -157,6 +182,8 @@ int main(void) {
         test_case(what_has_nothing_to_change_is_lent_not_copied),
         test_case(steps_follow_each_other),
         test_case(survives_every_failing_allocation),
+        test_case(runs_of_spaces_are_replaced_from_their_length_on),
+        test_case(berts_steps_follow_each_other),
     };
     return run_group("text/normalizer", tests);
 }

@@ -202,6 +202,23 @@ static void nothing_is_lost_between_pieces(void **state) {
     }
 }
 
+static void punctuation_and_words_stand_apart(void **state) {
+    (void)state;
+    struct pretokenizer p = {.n_steps = 0};
+    assert_ok(pretokenizer_add_bert(&p));
+    check(&p, " Hey friend!  How?!? ", "[Hey][friend][!][How][?][!][?]");
+    check(&p, "a-b_c$d+\xE2\x82\xAC", "[a][-][b][_][c][$][d][+][\xE2\x82\xAC]");
+    check(&p, "\xE0\xA4\x95\xE0\xA5\xA4\xE0\xA4\x96", "[\xE0\xA4\x95][\xE0\xA5\xA4][\xE0\xA4\x96]");
+    p = (struct pretokenizer){.n_steps = 0};
+    assert_ok(pretokenizer_add(
+        &p, (struct pretoken_step){.kind = PRETOKEN_PUNCTUATION, .behavior = SPLIT_CONTIGUOUS}));
+    check(&p, "a!? b", "[a][!?][ b]");
+    p = (struct pretokenizer){.n_steps = 0};
+    assert_ok(pretokenizer_add(&p, (struct pretoken_step){.kind = PRETOKEN_WORD_RUNS}));
+    check(&p, "a_1 --b \n c\xCC\x81.. ", "[a_1][--][b][c\xCC\x81][..]");
+    check(&p, " \t", "");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         test_case(words_end_where_the_pattern_says),
@@ -213,6 +230,7 @@ int main(void) {
         test_case(white_space_and_a_space_in_front),
         test_case(refuses_a_pattern_it_does_not_know_and_prints_it),
         test_case(nothing_is_lost_between_pieces),
+        test_case(punctuation_and_words_stand_apart),
     };
     return run_group("text/pretokenize", tests);
 }

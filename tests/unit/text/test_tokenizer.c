@@ -267,6 +267,63 @@ static void refuses_a_text_that_cannot_be_counted(void **state) {
     tokenizer_destroy(t);
 }
 
+#define AROUND                                                                                     \
+    "{\"decoder\":null,\"pre_tokenizer\":{\"type\":\"WhitespaceSplit\"},\"post_processor\":{"      \
+    "\"type\":\"BertProcessing\",\"cls\":[\"[\",0],\"sep\":[\"]\",1]},\"truncation\":{\"max_"      \
+    "length\":3},"                                                                                 \
+    "\"padding\":{\"strategy\":{\"Fixed\":9}},\"model\":{\"type\":\"WordLevel\",\"unk_token\":\"?" \
+    "\","                                                                                          \
+    "\"vocab\":{\"[\":0,\"]\":1,\"a\":2,\"b\":3,\"c\":4,\"?\":5}}}"
+
+static void cuts_to(const struct tokenizer *t, const char *text, size_t max, bool left,
+                    const char *wanted, bool is_cut) {
+    struct tokens ids = {0};
+    char got[100] = "";
+    bool cut = !is_cut;
+    assert_ok(tokens_push(&ids, 99)); /* what was there stays */
+    assert_ok(tokenizer_encode_truncated(t, text, strlen(text), max, left, &ids, &cut));
+    assert_int_equal(ids.ids[0], 99);
+    for (size_t i = 1; i < ids.count; i++)
+        snprintf(got + strlen(got), sizeof(got) - strlen(got), "%s%d", i > 1 ? " " : "",
+                 ids.ids[i]);
+    assert_string_equal(got, wanted);
+    assert_int_equal(cut, is_cut);
+    tokens_release(&ids);
+}
+
+static void cuts_the_text_and_never_what_goes_around_it(void **state) {
+    (void)state;
+    struct tokenizer *t;
+    struct tokens ids = {0};
+    assert_ok(tokenizer_from_json(AROUND, strlen(AROUND), "file", &t));
+    assert_int_equal(tokenizer_special_count(t), 2);
+    assert_ids(t, "a b c d", "2 3 4 5"); /* truncation and padding of the file do nothing */
+    cuts_to(t, "a b c d", 6, false, "0 2 3 4 5 1", false);
+    cuts_to(t, "a b c d", 5, false, "0 2 3 4 1", true);
+    cuts_to(t, "a b c d", 5, true, "0 3 4 5 1", true);
+    cuts_to(t, "a b c d", 3, true, "0 5 1", true);
+    cuts_to(t, "a b c d", 2, false, "0 1", true);
+    cuts_to(t, "", 2, false, "0 1", false);
+    assert_status(tokenizer_encode_truncated(t, "a", 1, 1, false, &ids, NULL), KARMA_E_LIMIT);
+    assert_message_contains("max_length 1, and 2 special tokens");
+    assert_int_equal(ids.count, 0);
+    tokenizer_destroy(t);
+}
+
+static void a_word_without_a_token_needs_an_unknown_one(void **state) {
+    (void)state;
+    static const char json[] = "{\"decoder\":null,\"pre_tokenizer\":{\"type\":\"WhitespaceSplit\"},"
+                               "\"model\":{\"type\":\"WordLevel\",\"vocab\":{\"a\":0}}}";
+    struct tokenizer *t;
+    struct tokens ids = {0};
+    assert_ok(tokenizer_from_json(json, strlen(json), "file", &t));
+    assert_ids(t, "a a", "0 0");
+    assert_status(tokenizer_encode(t, "a b", 3, NULL, &ids, NULL), KARMA_E_MISSING);
+    assert_int_equal(ids.count, 0);
+    tokens_release(&ids);
+    tokenizer_destroy(t);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         test_case(looks_up_both_ways),
@@ -281,6 +338,8 @@ int main(void) {
         test_case(a_megabyte_of_one_character_fits_a_small_stack),
         test_case(threads_share_a_tokenizer),
         test_case(refuses_a_text_that_cannot_be_counted),
+        test_case(cuts_the_text_and_never_what_goes_around_it),
+        test_case(a_word_without_a_token_needs_an_unknown_one),
     };
     return run_group("text/tokenizer", tests);
 }

@@ -55,12 +55,25 @@ static void normalizers(void **state) {
             "{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"Prepend\",\"prepend\":\"_\"},"
             "{\"type\":\"NFKC\"},{\"type\":\"Strip\",\"strip_left\":true,\"strip_right\":true}]}",
             "\xEF\xBD\x81 ", "_|a"); /* full-width a */
-    fails("normalizer", "{\"type\":\"Replace\",\"pattern\":{\"Regex\":\" +\"},\"content\":\"_\"}",
-          KARMA_E_UNSUPPORTED, "Replace pattern ' +' is not known");
+    encodes("normalizer",
+            "{\"type\":\"Replace\",\"pattern\":{\"Regex\":\" {2,}\"},\"content\":\"_\"}", "a b   c",
+            "a| |b|_|c");
+    encodes("normalizer", "{\"type\":\"BertNormalizer\"}", "\xC3\x81\tB\x01", "a| |b");
+    encodes("normalizer", "{\"type\":\"BertNormalizer\",\"lowercase\":false,\"clean_text\":false}",
+            "aBc", "a|c");
+    encodes("normalizer", "{\"type\":\"Lowercase\"}", "ABc", "ab|c");
+    encodes("normalizer", "{\"type\":\"StripAccents\"}", "a\xCC\x81", "a");
+    encodes("normalizer", "{\"type\":\"Nmt\"}", "a\tb", "a| |b");
+    encodes("normalizer", "{\"type\":\"Precompiled\",\"precompiled_charsmap\":\"AAAAAA==\"}", "ab",
+            "ab");
+    fails("normalizer", "{\"type\":\"Precompiled\",\"precompiled_charsmap\":\"AAA\"}",
+          KARMA_E_SYNTAX, "precompiled_charsmap: base64");
+    fails("normalizer", "{\"type\":\"Replace\",\"pattern\":{\"Regex\":\"x+\"},\"content\":\"_\"}",
+          KARMA_E_UNSUPPORTED, "Replace pattern 'x+' is not known");
     fails("normalizer", "{\"type\":\"Replace\",\"pattern\":{\"String\":\"\"},\"content\":\"_\"}",
           KARMA_E_SYNTAX, "empty");
     fails("normalizer", "{\"type\":\"Replace\",\"content\":\"_\"}", KARMA_E_MISSING, "String");
-    fails("normalizer", "{\"type\":\"BertNormalizer\"}", KARMA_E_UNSUPPORTED, "'BertNormalizer'");
+    fails("normalizer", "{\"type\":\"BertNormalizer\",\"lowercase\":1}", KARMA_E_TYPE, "lowercase");
     fails("normalizer", "{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"Odd\"}]}",
           KARMA_E_UNSUPPORTED, "normalizers[0]: normalizer 'Odd'");
     fails("normalizer", "{\"type\":\"Sequence\"}", KARMA_E_TYPE, "normalizers: expected an array");
@@ -68,15 +81,20 @@ static void normalizers(void **state) {
     fails("normalizer", "7", KARMA_E_TYPE, "expected an object");
 }
 
-static void the_first_word_is_known_only_without_a_normalizer(void **state) {
+static void the_first_word_is_known_unless_characters_may_be_dropped(void **state) {
     (void)state;
     struct tokenizer *t;
-    const char *json =
-        "{\"normalizer\":{\"type\":\"NFC\"},\"decoder\":{\"type\":\"Fuse\"},"
-        "\"pre_tokenizer\":{\"type\":\"Metaspace\",\"replacement\":\"_\","
-        "\"prepend_scheme\":\"first\"},\"model\":{\"vocab\":{\"a\":0},\"merges\":[]}}";
+#define FIRST(normalizer)                                                                          \
+    "{\"normalizer\":" normalizer ",\"decoder\":{\"type\":\"Fuse\"},"                              \
+    "\"pre_tokenizer\":{\"type\":\"Metaspace\",\"replacement\":\"_\","                             \
+    "\"prepend_scheme\":\"first\"},\"model\":{\"vocab\":{\"a\":0,\"_\":1},\"merges\":[]}}"
+    const char *json = FIRST("{\"type\":\"Nmt\"}");
     assert_status(tokenizer_from_json(json, strlen(json), "file", &t), KARMA_E_UNSUPPORTED);
-    assert_message_contains("'first' with a normalizer");
+    assert_message_contains("prepend_scheme 'first'");
+    json = FIRST("{\"type\":\"NFC\"}");
+    assert_ok(tokenizer_from_json(json, strlen(json), "file", &t));
+    assert_pieces(t, "a a", NULL, "_|a|_|a");
+    tokenizer_destroy(t);
 }
 
 static void sequences_have_a_depth(void **state) {
@@ -96,6 +114,12 @@ static void pre_tokenizers(void **state) {
             "{\"type\":\"Split\",\"pattern\":{\"String\":\"a\"},\"behavior\":\"Isolated\"}", "ab",
             "a|b");
     encodes("pre_tokenizer", "{\"type\":\"WhitespaceSplit\"}", "ab c", "ab|c");
+    encodes("pre_tokenizer", "{\"type\":\"Whitespace\"}", "ab c", "ab|c");
+    encodes("pre_tokenizer", "{\"type\":\"BertPreTokenizer\"}", "a_b c", "a|_|b|c");
+    encodes("pre_tokenizer", "{\"type\":\"Punctuation\",\"behavior\":\"Removed\"}", "a_b c",
+            "a|b| |c");
+    fails("pre_tokenizer", "{\"type\":\"Punctuation\",\"behavior\":\"Odd\"}", KARMA_E_UNSUPPORTED,
+          "split behavior 'Odd'");
     encodes("pre_tokenizer",
             "{\"type\":\"Metaspace\",\"replacement\":\"_\",\"add_prefix_space\":true}", "ab c",
             "_|ab|_|c");
@@ -140,7 +164,10 @@ static void decoders(void **state) {
     decodes(DECODERS(STEP_REPLACE ",{\"type\":\"Fuse\"}," STEP_STRIP), "ab b");
     decodes("{\"type\":\"Metaspace\",\"replacement\":\"_\",\"prepend_scheme\":\"always\"}", "ab b");
     decodes("{\"type\":\"Metaspace\",\"replacement\":\"_\",\"prepend_scheme\":\"never\"}", " ab b");
-    fails("decoder", "null", KARMA_E_UNSUPPORTED, "absent");
+    decodes("null", "_ ab _ b");
+    decodes("{\"type\":\"WordPiece\",\"prefix\":\"a\",\"cleanup\":false}", "_b _ b");
+    fails("decoder", DECODERS("{\"type\":\"WordPiece\",\"prefix\":\"##\"},{\"type\":\"Fuse\"}"),
+          KARMA_E_UNSUPPORTED, "decoder after WordPiece 'Fuse'");
     fails("decoder", "{\"type\":\"CTC\"}", KARMA_E_UNSUPPORTED, "'CTC'");
     fails("decoder", "{\"type\":\"ByteLevel\"}", KARMA_E_UNSUPPORTED,
           "ByteLevel in the decoder only");
@@ -185,7 +212,7 @@ static void post_processors(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         test_case(normalizers),
-        test_case(the_first_word_is_known_only_without_a_normalizer),
+        test_case(the_first_word_is_known_unless_characters_may_be_dropped),
         test_case(sequences_have_a_depth),
         test_case(pre_tokenizers),
         test_case(decoders),

@@ -114,7 +114,7 @@ static void chains_of_one_letter_merge_like_others(void **state) {
 static void rejects_options_it_does_not_have_by_name(void **state) {
     (void)state;
 #define WITH(member) FILE_OF(ABC ",\"merges\":[]," member)
-    fails("{\"model\":{\"type\":\"WordPiece\"}}", KARMA_E_UNSUPPORTED, "model 'WordPiece'");
+    fails("{\"model\":{\"type\":\"Odd\"}}", KARMA_E_UNSUPPORTED, "model 'Odd'");
     fails(WITH("\"dropout\":0.1"), KARMA_E_UNSUPPORTED, "dropout");
     fails(WITH("\"end_of_word_suffix\":\"</w>\""), KARMA_E_UNSUPPORTED, "end_of_word_suffix");
     fails(WITH("\"continuing_subword_prefix\":\"##\""), KARMA_E_UNSUPPORTED, "'##'");

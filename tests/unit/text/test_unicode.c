@@ -64,12 +64,33 @@ static void walks_both_ways_over_characters_of_every_length(void **state) {
     assert_ptr_equal(p, text);
 }
 
+static void traits_are_those_of_the_reference(void **state) {
+    (void)state;
+    size_t dropped = 0, marks = 0, lowers = 0;
+    for (uint32_t cp = 0; cp < 0x110000; cp++) {
+        dropped += (unicode_trait(cp) & TRAIT_KIND) == TRAIT_DROPPED;
+        marks += (unicode_trait(cp) & TRAIT_MARK) != 0;
+        lowers += (unicode_trait(cp) & TRAIT_LOWERS) != 0;
+    }
+    assert_int_equal(dropped, 137681);
+    assert_int_equal(marks, 2097);
+    assert_int_equal(lowers, UNICODE_LOWERS + 1); /* and U+0130 */
+    assert_int_equal(unicode_trait('!') & TRAIT_KIND, TRAIT_PUNCTUATION);
+    assert_int_equal(unicode_trait('$') & TRAIT_KIND, TRAIT_PUNCTUATION); /* ASCII: all of it */
+    assert_int_equal(unicode_trait(0x20AC) & TRAIT_KIND, 0);              /* euro sign */
+    assert_int_equal(unicode_trait(0x301) & TRAIT_KIND, TRAIT_NONSPACING);
+    assert_int_equal(unicode_trait(0x200D) & TRAIT_GRAPHEME, GRAPHEME_JOINER);
+    for (int i = 1; i < UNICODE_LOWERS; i++)
+        assert_true(unicode_lower_from[i - 1] < unicode_lower_from[i]);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         test_case(has_the_sizes_of_its_unicode_versions),
         test_case(knows_letters_numbers_and_spaces),
         test_case(normal_forms_know_nothing_newer_than_unicode_9),
         test_case(walks_both_ways_over_characters_of_every_length),
+        test_case(traits_are_those_of_the_reference),
     };
     return run_group("text/unicode", tests);
 }
