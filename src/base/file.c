@@ -258,40 +258,62 @@ static karma_status sync_folder(const char *dir) {
     return st;
 }
 
-/* Create, fill and sync the temporary. A failed fsync is final: what the kernel dropped then is
- * not written by a second call. */
-static karma_status write_temporary(const char *tmp, const char *path, const void *data, size_t len,
-                                    unsigned mode) {
-    int fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd < 0) return fail_errno(path, "create");
-    karma_status st = write_all(fd, path, data, len);
-    if (st == KARMA_OK && fchmod(fd, mode) < 0) st = fail_errno(path, "set its mode");
-    if (st == KARMA_OK && fsync(fd) < 0) st = fail_errno(path, "sync");
-    if (close(fd) < 0 && st == KARMA_OK) st = fail_errno(path, "close");
+karma_status file_writer_begin(struct file_writer *w, const char *path) {
+    uint64_t nonce;
+    *w = (struct file_writer){.fd = -1};
+    random_entropy(&nonce, sizeof(nonce));
+    karma_status st = buf_puts(&w->path, path);
+    if (st == KARMA_OK) st = resolve_target(path, &w->real);
+    if (st == KARMA_OK) st = dir_of(buf_str(&w->real), &w->dir);
+    if (st == KARMA_OK) {
+        st = buf_printf(&w->tmp, "%s/.karma-%016llx.tmp", w->dir.data, (unsigned long long)nonce);
+    }
+    if (st == KARMA_OK) {
+        w->fd = open(w->tmp.data, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+        if (w->fd < 0) st = fail_errno(path, "create");
+    }
+    if (st < 0) file_writer_abandon(w);
     return st;
 }
 
+karma_status file_writer_append(struct file_writer *w, const void *data, size_t len) {
+    return write_all(w->fd, buf_str(&w->path), data, len);
+}
+
+/* A failed fsync is final: what the kernel dropped then is not written by a second call. */
+karma_status file_writer_end(struct file_writer *w, unsigned mode) {
+    const char *path = buf_str(&w->path);
+    karma_status st = KARMA_OK;
+    if (fchmod(w->fd, mode) < 0) st = fail_errno(path, "set its mode");
+    if (st == KARMA_OK && fsync(w->fd) < 0) st = fail_errno(path, "sync");
+    if (close(w->fd) < 0 && st == KARMA_OK) st = fail_errno(path, "close");
+    w->fd = -1;
+    if (st == KARMA_OK && rename(w->tmp.data, w->real.data) < 0) st = fail_errno(path, "rename");
+    if (st == KARMA_OK) {
+        buf_clear(&w->tmp); /* its name is another's now */
+        st = sync_folder(w->dir.data);
+    }
+    file_writer_abandon(w);
+    return st;
+}
+
+void file_writer_abandon(struct file_writer *w) {
+    if (w->fd >= 0) close(w->fd);
+    if (w->tmp.len) unlink(w->tmp.data); /* not there if it could not be created */
+    buf_release(&w->path);
+    buf_release(&w->real);
+    buf_release(&w->dir);
+    buf_release(&w->tmp);
+    *w = (struct file_writer){.fd = -1};
+}
+
 karma_status file_write_atomic(const char *path, const void *data, size_t len, unsigned mode) {
-    struct buf real = {0}, dir = {0}, tmp = {0};
-    karma_status st = resolve_target(path, &real);
-    if (st == KARMA_OK) st = dir_of(buf_str(&real), &dir);
-    uint64_t nonce;
-    random_entropy(&nonce, sizeof(nonce));
-    if (st == KARMA_OK) {
-        st = buf_printf(&tmp, "%s/.karma-%016llx.tmp", dir.data, (unsigned long long)nonce);
-    }
-    if (st < 0) goto done;
-    st = write_temporary(tmp.data, path, data, len, mode);
-    if (st == KARMA_OK && rename(tmp.data, real.data) < 0) st = fail_errno(path, "rename");
-    if (st == KARMA_OK) {
-        st = sync_folder(dir.data);
-    } else {
-        unlink(tmp.data); /* not there if it could not be created */
-    }
-done: /* free the names on both paths */
-    buf_release(&real);
-    buf_release(&dir);
-    buf_release(&tmp);
+    struct file_writer w;
+    karma_status st = file_writer_begin(&w, path);
+    if (st < 0) return st;
+    st = file_writer_append(&w, data, len);
+    if (st == KARMA_OK) return file_writer_end(&w, mode);
+    file_writer_abandon(&w);
     return st;
 }
 
@@ -317,6 +339,18 @@ bool file_exists(const char *path) {
 bool file_same(const char *a, const char *b) {
     struct stat x, y;
     return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+karma_status file_check_private(const char *path) {
+    struct stat info;
+    struct shown s;
+    if (stat(path, &info) < 0) return fail_errno(path, NULL);
+    if (info.st_uid != geteuid() && info.st_uid != 0)
+        return status_fail(KARMA_E_PERM, "%s: belongs to another user (number %u)", show(path, &s),
+                           (unsigned)info.st_uid);
+    if (info.st_mode & (S_IWGRP | S_IWOTH))
+        return status_fail(KARMA_E_PERM, "%s: others may write to it (chmod go-w)", show(path, &s));
+    return KARMA_OK;
 }
 
 /* One folder of the path. chmod, because mkdir's mode goes through the umask. */

@@ -33,6 +33,17 @@ size_t file_read_small(const char *path, char *out, size_t size);
 /* Write whole file: temporary in the same folder, mode, fsync, rename, fsync of the folder. */
 karma_status file_write_atomic(const char *path, const void *data, size_t len, unsigned mode);
 
+/* The same in pieces. After begin, one of end (the file is there, whole) and abandon (nothing is);
+ * what end fails at it has abandoned. */
+struct file_writer {
+    int fd; /* of the temporary; -1: none */
+    struct buf path, real, dir, tmp;
+};
+karma_status file_writer_begin(struct file_writer *w, const char *path);
+karma_status file_writer_append(struct file_writer *w, const void *data, size_t len);
+karma_status file_writer_end(struct file_writer *w, unsigned mode);
+void file_writer_abandon(struct file_writer *w);
+
 /* Make an empty file unless one is there already (never replaces it, also not in a race). */
 karma_status file_create(const char *path, unsigned mode);
 
@@ -41,6 +52,9 @@ enum file_kind file_kind(const char *path); /* follows links; NONE also when unr
 bool file_exists(const char *path);         /* a regular file */
 karma_status file_make_folders(const char *path, unsigned mode); /* mkdir -p */
 bool file_same(const char *a, const char *b);                    /* two names of one file */
+/* May nobody but this user and the administrator change it? E_PERM says who else may, and what to
+ * do about it. Links are followed. */
+karma_status file_check_private(const char *path);
 /* Can a file be created or replaced at path? E_PATH for a folder, E_MISSING parent, E_PERM. */
 karma_status file_check_writable(const char *path);
 /* True when path lies on a network file system (nfs, cifs, 9p, fuse). */

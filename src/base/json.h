@@ -118,6 +118,8 @@ karma_status json_write_string(struct buf *b, const char *s, size_t len, unsigne
 /* Shortest decimal text that reads back as v, as Python's repr ("1.0", "1e-05", "nan"); independent
  * of the locale. out: at least 32 bytes. Returns its length. */
 size_t json_format_real(double v, char *out);
+/* The same with the fewest digits that give v once they are read and made a float again. */
+size_t json_format_float(float v, char *out);
 /* A decimal number that fills text, independent of the locale; false if it is not one. */
 bool json_parse_real(const char *text, size_t len, double *out);
 

@@ -71,10 +71,20 @@ static void digits_of(double v, int n, char digits[20], int *point) {
     *point = atoi(p + 1) + 1;
 }
 
-static bool reads_back(double v, const char *digits, int point) {
+static double value_of(const char *digits, int point) {
     char text[40];
     snprintf(text, sizeof(text), "%se%d", digits, point - (int)strlen(digits));
-    return strtod_c(text) == v;
+    return strtod_c(text);
+}
+
+static bool reads_back(double v, const char *digits, int point) {
+    return value_of(digits, point) == v;
+}
+
+static void drop_zeros(char *digits) {
+    size_t count = strlen(digits);
+    while (count > 1 && digits[count - 1] == '0')
+        digits[--count] = '\0';
 }
 
 /* Add one unit of the last digit. */
@@ -101,19 +111,14 @@ static void shortest_digits(double v, char digits[20], int *point) {
         next_up(digits, point);
         if (reads_back(v, digits, *point)) break;
     }
-    size_t count = strlen(digits);
-    while (count > 1 && digits[count - 1] == '0')
-        digits[--count] = '\0';
+    drop_zeros(digits);
 }
 
-size_t json_format_real(double v, char *out) {
-    if (!isfinite(v)) return (size_t)sprintf(out, "%s", isnan(v) ? "nan" : v < 0 ? "-inf" : "inf");
-    char digits[20] = "0";
-    int point = 1;
-    if (v != 0) shortest_digits(fabs(v), digits, &point);
+/* 0.DIGITS * 10^point as Python writes it. */
+static size_t format_digits(bool negative, const char *digits, int point, char *out) {
     char *p = out;
     int len = (int)strlen(digits);
-    if (signbit(v)) *p++ = '-';
+    if (negative) *p++ = '-';
     if (point > 16 || point < -3) {
         p += sprintf(p, "%c%s%se%c%02d", digits[0], len > 1 ? "." : "", digits + 1,
                      point > 0 ? '+' : '-', abs(point - 1));
@@ -125,6 +130,26 @@ size_t json_format_real(double v, char *out) {
         p += sprintf(p, "%.*s.%s", point, digits, digits + point);
     }
     return (size_t)(p - out);
+}
+
+size_t json_format_real(double v, char *out) {
+    if (!isfinite(v)) return (size_t)sprintf(out, "%s", isnan(v) ? "nan" : v < 0 ? "-inf" : "inf");
+    char digits[20] = "0";
+    int point = 1;
+    if (v != 0) shortest_digits(fabs(v), digits, &point);
+    return format_digits(signbit(v), digits, point, out);
+}
+
+size_t json_format_float(float v, char *out) {
+    if (v == 0 || !isfinite(v)) return json_format_real((double)v, out);
+    char digits[20];
+    int point = 0;
+    for (int n = 6; n <= 9; n++) { /* nine digits tell all floats apart */
+        digits_of(fabs((double)v), n, digits, &point);
+        if ((float)value_of(digits, point) == fabsf(v)) break;
+    }
+    drop_zeros(digits);
+    return format_digits(signbit(v), digits, point, out);
 }
 
 static karma_status write_unit(struct buf *b, uint32_t unit) {

@@ -225,3 +225,42 @@ karma_status options_resolve(struct arena *a, const karma_option_spec *const *ta
     *out = all;
     return KARMA_OK;
 }
+
+static karma_status check_spec(const struct resolving *r, const karma_option_spec *table,
+                               size_t i) {
+    const karma_option_spec *spec = &table[i];
+    const struct json *value;
+    if (!spec->name[0] || !utf8_valid(spec->name, strlen(spec->name), NULL))
+        return status_fail(KARMA_E_MISSING, "%s %zu: no name", r->who, i + 1);
+    for (size_t k = 0; k < i; k++)
+        if (strcmp(table[k].name, spec->name) == 0)
+            return status_fail(KARMA_E_DUPLICATE, "%s %s: given twice", r->who,
+                               status_quotez(spec->name));
+    if ((unsigned)spec->type > KARMA_OPTION_JSON)
+        return status_fail(KARMA_E_RANGE, "%s %s: type %d is not known", r->who,
+                           status_quotez(spec->name), (int)spec->type);
+    if (isnan(spec->min) || isnan(spec->max))
+        return status_fail(KARMA_E_RANGE, "%s %s: its range is not a number", r->who,
+                           status_quotez(spec->name));
+    if (!spec->default_json) return KARMA_OK;
+    karma_status st = json_parse(r->arena, spec->default_json, strlen(spec->default_json),
+                                 JSON_REJECT_DUPLICATES, &value);
+    if (st < 0) return status_prefix(st, "%s %s: default", r->who, status_quotez(spec->name));
+    st = check_value(r, spec, &value);
+    return st == KARMA_E_USAGE ? status_prefix(KARMA_E_TYPE, "default") : st;
+}
+
+karma_status options_check(const karma_option_spec *table, const char *who) {
+    enum { MAX_OPTIONS = 1000 };
+    struct arena a = {0};
+    const struct resolving r = {.arena = &a, .who = who};
+    karma_status st = KARMA_OK;
+    for (size_t i = 0; st == KARMA_OK && table && table[i].name; i++) {
+        if (i == MAX_OPTIONS)
+            st = status_fail(KARMA_E_LIMIT, "%ss: more than %d; does the table end with name NULL?",
+                             who, MAX_OPTIONS);
+        if (st == KARMA_OK) st = check_spec(&r, table, i);
+    }
+    arena_release(&a);
+    return st;
+}

@@ -19,4 +19,9 @@ karma_status options_resolve(struct arena *a, const karma_option_spec *const *ta
                              const struct json *given, bool allow_strings, const char *who,
                              const struct json **out);
 
+/* Is a table that comes from outside well-formed? Names are there and differ, types are known,
+ * defaults parse and are in range. NULL: no arguments. who as above. E_MISSING, E_DUPLICATE,
+ * E_RANGE, E_LIMIT (it has no end), and what is wrong with a default. */
+karma_status options_check(const karma_option_spec *table, const char *who);
+
 #endif

@@ -1,6 +1,7 @@
 /*
- * pool.c - one job at a time over threads that sleep between jobs. Items come from an atomic
- * counter. The caller never waits for a thread that has not joined the job: a worker first enters
+ * pool.c - one job at a time over threads that sleep between jobs; a job that finds another under
+ * way is done by its caller alone. Items come from an atomic counter. The caller never waits for a
+ * thread that has not joined the job: a worker first enters
  * (`inside`), then looks whether the job is still open; the caller first closes the job, then waits
  * until nobody is inside. Both orders are sequentially consistent, so a worker that the system
  * wakes late sees a closed job and touches nothing.
@@ -35,7 +36,8 @@ struct pool {
     int n_threads; /* with the caller */
     pthread_t *threads;
 
-    pool_fn fn; /* the job; written only while it is closed and nobody is inside */
+    atomic_bool busy; /* with the job of some caller */
+    pool_fn fn;       /* the job; written only while it is closed and nobody is inside */
     void *ctx;
     int64_t n_items;
 
@@ -128,7 +130,7 @@ void pool_run(struct pool *p, int64_t n_items, pool_fn fn, void *ctx) {
      * item's bits would depend on who did it. */
     fenv_t before;
     float_env_enter(&before);
-    if (p->n_threads == 1 || n_items == 1) {
+    if (p->n_threads == 1 || n_items == 1 || atomic_exchange(&p->busy, true)) {
         for (int64_t i = 0; i < n_items; i++)
             fn(ctx, i, 0);
     } else {
@@ -141,6 +143,7 @@ void pool_run(struct pool *p, int64_t n_items, pool_fn fn, void *ctx) {
         do_items(p, 0);
         atomic_store(&p->open, false);
         wait_until_empty(p);
+        atomic_store(&p->busy, false);
     }
     float_env_leave(&before);
 }

@@ -16,8 +16,9 @@ typedef void (*pool_fn)(void *ctx, int64_t item, int thread); /* thread: 0..n_th
 /* n_threads >= 1, counting the caller; fewer are made when the system refuses, never an error. */
 karma_status pool_create(int n_threads, struct pool **out);
 int pool_threads(const struct pool *p);
-/* Run fn for items 0..n_items-1; the caller takes part; returns when all are done. One job at a
- * time, from one thread at a time. */
+/* Run fn for items 0..n_items-1; the caller takes part; returns when all are done. Several threads
+ * may call at once, as those that run one model do: one of them has the workers, the others do
+ * their items alone, all of them as thread 0. */
 void pool_run(struct pool *p, int64_t n_items, pool_fn fn, void *ctx);
 void pool_destroy(struct pool *p);
 

@@ -96,6 +96,11 @@ karma_status status_fail(karma_status st, const char *fmt, ...) {
     return st;
 }
 
+karma_status karma_fail(karma_status st, const char *text) {
+    if (code_index(st) < 0) st = KARMA_E_INTERNAL;
+    return text ? status_fail(st, "%s", text) : status_fail(st, "%s", codes[code_index(st)].text);
+}
+
 karma_status status_prefix(karma_status st, const char *fmt, ...) {
     if (st >= 0) return st;
     char text[MESSAGE_SIZE];
@@ -172,4 +177,14 @@ const char *status_quote(const char *s, size_t len) {
 
 const char *status_quotez(const char *s) {
     return s ? status_quote(s, strlen(s)) : "(null)";
+}
+
+const char *status_quote_path(const char *path) {
+    const size_t len = path ? strlen(path) : 0;
+    if (len <= QUOTE_BYTES) return status_quotez(path);
+    char *out = quotes[next_quote % QUOTES];
+    status_quotez(path + len - (QUOTE_BYTES - 3));
+    memmove(out + 3, out, strlen(out) + 1);
+    memcpy(out, "...", 3);
+    return out;
 }

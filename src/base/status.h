@@ -27,5 +27,7 @@ karma_status status_errno(const char *what);
  * of 4 buffers a thread, so that up to four quotes fit one message. s may hold NUL bytes. */
 const char *status_quote(const char *s, size_t len);
 const char *status_quotez(const char *s); /* the same for a C string; NULL gives "(null)" */
+/* A path, or a name that may be one: of a long one the end, which tells it apart. */
+const char *status_quote_path(const char *path);
 
 #endif

@@ -137,28 +137,22 @@ static karma_status check_vocabulary(const struct model *model, const struct tok
     return KARMA_OK;
 }
 
-karma_status engine_create(const struct model *model, const struct tokenizer *tokenizer,
-                           const karma_engine_options *options, struct engine **out) {
-    *out = NULL;
-    karma_status st = check_engine_options(options);
-    if (st == KARMA_OK) st = check_vocabulary(model, tokenizer);
-    if (st < 0) return st;
-    struct engine *e = mem_calloc(1, sizeof(*e));
-    if (!e) return KARMA_E_NOMEM;
-    e->tokenizer = tokenizer;
+/* The sizes that options come to. */
+static void settle(struct engine *e, const struct model *model,
+                   const karma_engine_options *options) {
     e->vocab_size = model->info.vocab_size;
     e->max_sequences = options->max_sequences;
     e->max_rows = options->max_rows;
     e->max_head_rows = e->max_sequences > MIN_HEAD_ROWS ? e->max_sequences : MIN_HEAD_ROWS;
     if (e->max_head_rows > e->max_rows) e->max_head_rows = e->max_rows;
     e->share_prefixes = options->share_prefixes;
-    e->waiting_end = &e->waiting;
-    e->active_end = &e->active;
+}
 
-    /* Block tables and bookkeeping are counted with the block, for all sequences that may have it.
-     */
+/* Block tables and bookkeeping are counted with the block, for all sequences that may have it. */
+static struct runtime_limits limits_of(const struct engine *e,
+                                       const karma_engine_options *options) {
     const struct parts fixed = parts_of(e, 1, 1);
-    const struct runtime_limits limits = {
+    return (struct runtime_limits){
         .n_ctx = options->n_ctx,
         .max_sequences = e->max_sequences,
         .max_rows = e->max_rows,
@@ -168,6 +162,47 @@ karma_status engine_create(const struct model *model, const struct tokenizer *to
         .host_block_bytes = sizeof(struct kv_block) + 2 * sizeof(int32_t) +
                             (size_t)e->max_sequences * sizeof(int32_t),
     };
+}
+
+karma_status engine_measure(const struct model *model, const karma_engine_options *options,
+                            struct engine_size *out) {
+    struct engine e = {0};
+    struct runtime_size size;
+    *out = (struct engine_size){0};
+    karma_status st = check_engine_options(options);
+    if (st < 0) return st;
+    settle(&e, model, options);
+    const struct runtime_limits limits = limits_of(&e, options);
+    st = runtime_measure(model, &limits, &size);
+    out->cache_bytes = size.cache_bytes;
+    out->scratch_bytes = size.scratch_bytes;
+    return st;
+}
+
+/* The pool, and the fixed parts that runtime_size counts as scratch, the tables as cache. */
+int64_t engine_bytes(const struct engine *e) {
+    const struct parts p = parts_of(e, e->rt.kv.n_blocks, e->rt.blocks_per_sequence);
+    const struct parts fixed = parts_of(e, 1, 1);
+    return (int64_t)(e->rt.kv_bytes + e->rt.scratch_bytes + sum_of(&p) - sum_of(&fixed));
+}
+
+size_t engine_ceiling(const struct model *model) {
+    return runtime_ceiling(model->be);
+}
+
+karma_status engine_create(const struct model *model, const struct tokenizer *tokenizer,
+                           const karma_engine_options *options, struct engine **out) {
+    *out = NULL;
+    karma_status st = check_engine_options(options);
+    if (st == KARMA_OK) st = check_vocabulary(model, tokenizer);
+    if (st < 0) return st;
+    struct engine *e = mem_calloc(1, sizeof(*e));
+    if (!e) return KARMA_E_NOMEM;
+    settle(e, model, options);
+    e->tokenizer = tokenizer;
+    e->waiting_end = &e->waiting;
+    e->active_end = &e->active;
+    const struct runtime_limits limits = limits_of(e, options);
     st = runtime_create(model, &limits, &e->rt);
     if (st == KARMA_OK) st = lay_out(e);
     if (st < 0) {

@@ -18,6 +18,14 @@ struct engine;
 karma_status engine_create(const struct model *model, const struct tokenizer *tokenizer,
                            const karma_engine_options *options, struct engine **out);
 void engine_destroy(struct engine *e);
+/* What engine_create() would reserve, with its refusals; nothing is allocated. */
+struct engine_size {
+    size_t cache_bytes, scratch_bytes; /* their sum is all of it; weights are not in it */
+};
+karma_status engine_measure(const struct model *model, const karma_engine_options *options,
+                            struct engine_size *out);
+int64_t engine_bytes(const struct engine *e);     /* what it did reserve */
+size_t engine_ceiling(const struct model *model); /* what is allowed when no option says it */
 
 karma_status engine_submit(struct engine *e, const char *key, const int32_t *tokens,
                            size_t n_tokens, const karma_generate_options *options,

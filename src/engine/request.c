@@ -26,6 +26,22 @@ static karma_status check_options(const karma_generate_options *o,
     return KARMA_OK;
 }
 
+static karma_status check_thought(const karma_thought *t, int64_t vocab_size) {
+    if (!t) return KARMA_OK;
+    if (t->max_tokens < 0 || t->n_end == 0) {
+        return status_fail(KARMA_E_RANGE,
+                           "thought: expected a bound from 0 and an end, found %d "
+                           "tokens and %zu ids",
+                           t->max_tokens, t->n_end);
+    }
+    for (size_t i = 0; i < t->n_end; i++) {
+        if (t->end[i] >= 0 && t->end[i] < vocab_size) continue;
+        return status_fail(KARMA_E_RANGE, "thought: id %d is outside the vocabulary of %lld",
+                           t->end[i], (long long)vocab_size);
+    }
+    return KARMA_OK;
+}
+
 static karma_status check_prompt(const int32_t *tokens, size_t n, int64_t vocab_size,
                                  int32_t n_ctx) {
     if (n == 0) return status_fail(KARMA_E_RANGE, "the prompt is empty");
@@ -65,6 +81,16 @@ static karma_status copy_stops(struct request *r, const karma_generate_options *
     return KARMA_OK;
 }
 
+static karma_status copy_thought(struct request *r, const karma_thought *t) {
+    if (!t) return KARMA_OK;
+    const int32_t *end = arena_dup(&r->memory, t->end, t->n_end * sizeof(*t->end));
+    if (!end) return KARMA_E_NOMEM;
+    r->thought = *t;
+    r->thought.end = end;
+    r->in_thought = t->begun;
+    return KARMA_OK;
+}
+
 static karma_status make_logprobs(struct request *r, int64_t vocab_size) {
     const size_t n_new = (size_t)(r->n_limit - r->n_prompt);
     if (r->wants_prompt_logprobs) {
@@ -101,6 +127,7 @@ karma_status request_create(const char *key, const int32_t *tokens, size_t n_tok
     };
     karma_status st = check_options(options, tokenizer);
     if (st == KARMA_OK) st = sampler_check(&sampling);
+    if (st == KARMA_OK) st = check_thought(options->thought, vocab_size);
     if (st == KARMA_OK) st = check_prompt(tokens, n_tokens, vocab_size, n_ctx);
     if (st < 0) return st;
 
@@ -124,6 +151,7 @@ karma_status request_create(const char *key, const int32_t *tokens, size_t n_tok
     if (!r->tokens) goto done;
     memcpy(r->tokens, tokens, n_tokens * sizeof(*tokens));
     st = copy_stops(r, options);
+    if (st == KARMA_OK) st = copy_thought(r, options->thought);
     if (st == KARMA_OK) st = make_logprobs(r, vocab_size);
     if (st == KARMA_OK && tokenizer) {
         st = buf_reserve(&r->text, (size_t)(r->n_limit - r->n_prompt) * TEXT_BYTES_A_TOKEN + 1);
@@ -234,6 +262,26 @@ static bool is_stop_token(const struct request *r, int32_t token) {
     return false;
 }
 
+/* Must the next token be one of the end of the thought? */
+static bool is_forced(struct request *r) {
+    if (r->n_forced == r->thought.n_end) r->n_forced = 0;
+    return r->n_forced > 0 || (r->in_thought && r->n_thought >= r->thought.max_tokens);
+}
+
+static int32_t force(struct request *r) {
+    r->in_thought = false;
+    return r->thought.end[r->n_forced++];
+}
+
+static void note_thought(struct request *r, int32_t token) {
+    if (token == r->thought.close)
+        r->in_thought = false;
+    else if (token == r->thought.begin)
+        r->in_thought = true;
+    else if (r->in_thought)
+        r->n_thought++;
+}
+
 void request_accept(struct request *r, const float *logits, struct sampler *sampler,
                     const struct tokenizer *tokenizer) {
     karma_status st = sampler_check_logits(logits, sampler->vocab_size);
@@ -241,8 +289,11 @@ void request_accept(struct request *r, const float *logits, struct sampler *samp
         request_fail(r, st);
         return;
     }
-    const int32_t token =
-        sampler_pick(sampler, logits, &r->sampling, r->tokens, (size_t)r->n_tokens, &r->rng);
+    const bool bounded = r->thought.n_end > 0, forced = bounded && is_forced(r);
+    const int32_t token = forced ? force(r)
+                                 : sampler_pick(sampler, logits, &r->sampling, r->tokens,
+                                                (size_t)r->n_tokens, &r->rng);
+    if (bounded && !forced) note_thought(r, token);
     if (r->logprobs) note_logprobs(r, token, logits, sampler);
     r->tokens[r->n_tokens++] = token;
     if (is_stop_token(r, token))

@@ -26,6 +26,7 @@ struct request {
     size_t longest_stop;
     int32_t n_top_logprobs; /* -1: none wanted */
     bool wants_prompt_logprobs;
+    karma_thought thought; /* n_end 0: no bound */
     karma_done_fn done;
     karma_text_fn text_fn;
     void *user;
@@ -33,6 +34,9 @@ struct request {
     int32_t *tokens; /* [n_limit]: prompt, then answer */
     int32_t n_prompt, n_tokens, n_limit;
     struct rng rng;
+    bool in_thought;
+    int32_t n_thought; /* tokens of thoughts so far */
+    size_t n_forced;   /* ids of thought.end written since it was begun; 0: not begun */
     struct detokenizer detokenizer;
     struct buf text;
     size_t text_sent;              /* bytes handed to text_fn */

@@ -9,6 +9,10 @@ static int32_t blocks_of(int64_t n_tokens) {
     return (int32_t)((n_tokens + KV_BLOCK_TOKENS - 1) / KV_BLOCK_TOKENS);
 }
 
+size_t runtime_ceiling(const struct backend *be) {
+    return (size_t)((double)be->ops->memory_bytes(be) * 0.9);
+}
+
 /* What a plan takes, in bytes; UINT64_MAX where no number fits. */
 struct plan {
     uint64_t weights, block, cache, scratch, sum;
@@ -81,41 +85,54 @@ static karma_status over_the_ceiling(const struct model *m, const struct runtime
                        (unsigned long long)ceiling / mib, advice);
 }
 
-karma_status runtime_create(const struct model *model, const struct runtime_limits *limits,
-                            struct runtime *rt) {
-    const struct backend_ops *ops = model->be->ops;
+karma_status runtime_measure(const struct model *model, const struct runtime_limits *limits,
+                             struct runtime_size *out) {
     const int32_t longest = model->info.max_position_embeddings;
-    rt->model = model;
-    rt->n_ctx = limits->n_ctx;
-    if (rt->n_ctx == 0) {
-        rt->n_ctx = longest < RUNTIME_DEFAULT_CTX ? longest : RUNTIME_DEFAULT_CTX;
+    *out = (struct runtime_size){.n_ctx = limits->n_ctx};
+    if (!(model->info.can & FAMILY_GENERATE)) {
+        return status_fail(KARMA_E_UNSUPPORTED,
+                           "this checkpoint makes vectors of texts; it does not generate");
     }
-    if (rt->n_ctx < 1 || rt->n_ctx > longest) {
-        return status_fail(KARMA_E_LIMIT, "n_ctx %d: the model's context is %d", rt->n_ctx,
+    if (out->n_ctx == 0) {
+        out->n_ctx = longest < RUNTIME_DEFAULT_CTX ? longest : RUNTIME_DEFAULT_CTX;
+    }
+    if (out->n_ctx < 1 || out->n_ctx > longest) {
+        return status_fail(KARMA_E_LIMIT, "n_ctx %d: the model's context is %d", out->n_ctx,
                            longest);
     }
-    const uint64_t ceiling = limits->ceiling_bytes
-                                 ? limits->ceiling_bytes
-                                 : (uint64_t)((double)ops->memory_bytes(model->be) * 0.9);
-    const struct plan p = plan_for(model, limits, rt->n_ctx);
-    if (p.sum > ceiling) return over_the_ceiling(model, limits, rt->n_ctx, ceiling);
-
-    rt->blocks_per_sequence = blocks_of(rt->n_ctx);
-    uint64_t n_blocks = (uint64_t)rt->blocks_per_sequence * (uint64_t)limits->max_sequences;
+    const uint64_t ceiling =
+        limits->ceiling_bytes ? limits->ceiling_bytes : runtime_ceiling(model->be);
+    const struct plan p = plan_for(model, limits, out->n_ctx);
+    if (p.sum > ceiling) return over_the_ceiling(model, limits, out->n_ctx, ceiling);
+    uint64_t n_blocks = (uint64_t)blocks_of(out->n_ctx) * (uint64_t)limits->max_sequences;
     const uint64_t affordable = (ceiling - p.weights - p.scratch) / p.block;
     if (n_blocks > affordable) n_blocks = affordable;
     if (n_blocks > INT32_MAX / 2) n_blocks = INT32_MAX / 2;
+    out->n_blocks = (int32_t)n_blocks;
+    out->cache_bytes = (size_t)(n_blocks * p.block);
+    out->scratch_bytes = (size_t)p.scratch;
+    return KARMA_OK;
+}
 
+karma_status runtime_create(const struct model *model, const struct runtime_limits *limits,
+                            struct runtime *rt) {
+    const struct backend_ops *ops = model->be->ops;
+    struct runtime_size size;
+    rt->model = model;
+    karma_status st = runtime_measure(model, limits, &size);
+    if (st < 0) return st;
+    rt->n_ctx = size.n_ctx;
+    rt->blocks_per_sequence = blocks_of(rt->n_ctx);
     rt->kv = pool_of(model);
-    rt->kv.n_blocks = (int32_t)n_blocks;
-    rt->kv_bytes = (size_t)n_blocks * kv_block_floats(&rt->kv) * sizeof(float);
+    rt->kv.n_blocks = size.n_blocks;
+    rt->kv_bytes = (size_t)size.n_blocks * kv_block_floats(&rt->kv) * sizeof(float);
     rt->kv.base = ops->alloc(model->be, rt->kv_bytes);
     if (!rt->kv.base) return KARMA_E_NOMEM;
     size_t scratch_floats;
     const struct stream_limits stream = stream_limits_of(model, limits, rt->n_ctx, &scratch_floats);
     rt->scratch = ops->alloc(model->be, scratch_floats * sizeof(float));
     if (!rt->scratch) return KARMA_E_NOMEM;
-    rt->scratch_bytes = (size_t)p.scratch;
+    rt->scratch_bytes = size.scratch_bytes;
     return ops->stream_create(model->be, &stream, &rt->stream);
 }
 

@@ -26,9 +26,21 @@ struct runtime {
     size_t kv_bytes, scratch_bytes;
 };
 
+size_t runtime_ceiling(const struct backend *be); /* 90 % of what the device may use */
+
+/* What runtime_create() would reserve beside the weights, with its refusals. */
+struct runtime_size {
+    size_t cache_bytes;   /* of the pool: keys, values and the caller's host_block_bytes */
+    size_t scratch_bytes; /* of a step, and the caller's host_bytes */
+    int32_t n_ctx, n_blocks;
+};
+karma_status runtime_measure(const struct model *model, const struct runtime_limits *limits,
+                             struct runtime_size *out);
+
 /* *rt is zero before. The pool has blocks for all sequences at full length, or as many as the
  * ceiling leaves, at least one sequence's: else E_LIMIT with the sum and the largest n_ctx that
- * fits. n_ctx beyond the model's context: E_LIMIT. After a failure release it all the same. */
+ * fits. n_ctx beyond the model's context: E_LIMIT. A model that does not generate: E_UNSUPPORTED.
+ * After a failure release it all the same. */
 karma_status runtime_create(const struct model *model, const struct runtime_limits *limits,
                             struct runtime *rt);
 void runtime_release(struct runtime *rt);

@@ -136,6 +136,7 @@ static karma_status open_folder(struct checkpoint *ck) {
         if (file_kind(path) != FILE_KIND_NONE) has_weights = true;
     }
     if (has_config && has_weights) return hf_folder_open(ck, NULL);
+    if (has_config && onnx_folder_is_one(ck)) return onnx_folder_open(ck);
     karma_status st = find_gguf(ck, &gguf, &all, &count);
     if (st == KARMA_OK && count > 1) {
         st = status_fail(KARMA_E_USAGE, "%s: holds %zu .gguf files; name one: %s%s",
@@ -198,6 +199,8 @@ void checkpoint_close(struct checkpoint *ck) {
         gguf_destroy(ck->parts[i].gguf);
         file_map_close(&ck->parts[i].map);
     }
+    for (size_t i = 0; i < ck->n_graphs; i++)
+        onnx_close(ck->graphs[i].onnx);
     name_table_release(&ck->by_name);
     arena_release(&ck->a);
     mem_free(ck);
@@ -225,6 +228,32 @@ const struct json *checkpoint_generation_config(const struct checkpoint *ck) {
 
 const struct gguf *checkpoint_gguf(const struct checkpoint *ck) {
     return ck->container == CONTAINER_GGUF ? ck->parts[0].gguf : NULL;
+}
+
+size_t checkpoint_graph_count(const struct checkpoint *ck) {
+    return ck->n_graphs;
+}
+
+const struct onnx *checkpoint_graph(const struct checkpoint *ck, size_t i, const char **name) {
+    *name = ck->graphs[i].name;
+    return ck->graphs[i].onnx;
+}
+
+struct arena *checkpoint_arena(struct checkpoint *ck) {
+    return &ck->a;
+}
+
+karma_status checkpoint_set_tensors(struct checkpoint *ck, const struct named_tensor *tensors,
+                                    size_t count) {
+    if (count > UINT32_MAX) return status_fail(KARMA_E_LIMIT, "more than 2^32 tensors");
+    struct named_tensor *copy = arena_calloc(&ck->a, count + 1, sizeof(*copy));
+    if (!copy) return KARMA_E_NOMEM;
+    if (count) memcpy(copy, tensors, count * sizeof(*copy));
+    name_table_release(&ck->by_name);
+    ck->tensors = copy;
+    ck->n_tensors = (int64_t)count;
+    ck->weight_bytes = 0;
+    return index_tensors(ck);
 }
 
 const char *checkpoint_architecture(const struct checkpoint *ck) {

@@ -1,8 +1,8 @@
 /*
  * checkpoint.h - a model on disk, whatever its container: a Hugging Face folder (config.json and
  * safetensors, single or sharded), one .safetensors file with a config.json beside it, or a GGUF
- * file (or a folder that holds exactly one). Tensors are views of the mapped files, under the
- * names the container uses; nobody here renames or converts.
+ * file (or a folder that holds exactly one), or a folder of ONNX graphs. Tensors are views of the
+ * mapped files, under the names the container uses; nobody here renames or converts.
  */
 #ifndef FORMATS_CHECKPOINT_H
 #define FORMATS_CHECKPOINT_H
@@ -24,15 +24,19 @@ struct named_tensor {
     const char *dtype_name; /* as the file spells it, for messages */
     int n_dims;
     int64_t dims[TENSOR_MAX_DIMS];
+    bool turned;      /* stored [dims[1], dims[0]]: as the graph of an ONNX file multiplies */
+    bool onnx_gates;  /* of an LSTM whose four blocks of rows are in ONNX's order: i o f g */
     const void *data; /* in the mapping, any alignment */
     size_t nbytes;
     const char *file; /* base name of the file it lies in */
 };
 
-enum container { CONTAINER_HF, CONTAINER_GGUF };
+enum container { CONTAINER_HF, CONTAINER_GGUF, CONTAINER_ONNX };
 
+struct arena;
 struct checkpoint;
 struct gguf;
+struct onnx;
 
 /* path: a folder, a .gguf or a .safetensors file. Pickles (.bin .pt .ckpt .nemo ...) are refused
  * with E_UNSUPPORTED and advice. A folder with weights must hold config.json (E_MISSING); one with
@@ -48,6 +52,14 @@ const struct json *checkpoint_config(const struct checkpoint *ck);
 const struct json *checkpoint_generation_config(const struct checkpoint *ck);
 /* The metadata of a GGUF; NULL for other containers. */
 const struct gguf *checkpoint_gguf(const struct checkpoint *ck);
+/* The graphs of an ONNX folder, by file name; 0 for other containers. */
+size_t checkpoint_graph_count(const struct checkpoint *ck);
+const struct onnx *checkpoint_graph(const struct checkpoint *ck, size_t i, const char **name);
+/* What a family found in the graphs: these are the checkpoint's tensors from now on. The list is
+ * copied; names must lie in checkpoint_arena(). */
+karma_status checkpoint_set_tensors(struct checkpoint *ck, const struct named_tensor *tensors,
+                                    size_t count);
+struct arena *checkpoint_arena(struct checkpoint *ck);
 /* "Qwen3ForCausalLM" (architectures[0], "" if none) or general.architecture of a GGUF ("qwen3"). */
 const char *checkpoint_architecture(const struct checkpoint *ck);
 

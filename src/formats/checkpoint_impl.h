@@ -10,6 +10,7 @@
 #include "formats/checkpoint.h"
 #include "formats/gguf.h"
 #include "formats/names.h"
+#include "formats/onnx.h"
 
 /* A mapped file of weights. */
 struct part {
@@ -21,6 +22,11 @@ struct part {
     int64_t n_tensors;
 };
 
+struct graph { /* of an ONNX folder */
+    const char *name;
+    struct onnx *onnx; /* owned */
+};
+
 struct checkpoint {
     struct arena a;
     enum container container;
@@ -29,6 +35,8 @@ struct checkpoint {
     const struct json *config, *generation_config;
     struct part *parts;
     size_t n_parts, cap_parts;
+    struct graph *graphs;
+    size_t n_graphs;
     const struct named_tensor *tensors; /* of all parts */
     int64_t n_tensors;
     struct name_table by_name;
@@ -50,6 +58,11 @@ karma_status checkpoint_join_parts(struct checkpoint *ck);
 
 /* ck->folder is set. single: the one .safetensors file to take, or NULL for what the folder has. */
 karma_status hf_folder_open(struct checkpoint *ck, const char *single);
+/* config.json and generation_config.json alone. */
+karma_status hf_folder_config(struct checkpoint *ck);
+/* Does ck->folder hold graphs? Then open them. */
+bool onnx_folder_is_one(struct checkpoint *ck);
+karma_status onnx_folder_open(struct checkpoint *ck);
 /* name: base name of the file, or of the first of a split one, in ck->folder. */
 karma_status gguf_parts_open(struct checkpoint *ck, const char *name);
 /* Is name the second or a later part of a split GGUF ("...-00002-of-00004.gguf")? */

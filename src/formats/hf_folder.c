@@ -52,7 +52,7 @@ static karma_status load_json(struct checkpoint *ck, const char *name, const str
     return st;
 }
 
-static karma_status load_config(struct checkpoint *ck) {
+karma_status hf_folder_config(struct checkpoint *ck) {
     karma_status st = load_json(ck, "config.json", &ck->config);
     if (st < 0) return st;
     if (!ck->config) {
@@ -258,7 +258,7 @@ static karma_status open_one(struct checkpoint *ck, const char *name) {
 karma_status hf_folder_open(struct checkpoint *ck, const char *single) {
     const struct json *index;
     ck->container = CONTAINER_HF;
-    karma_status st = load_config(ck);
+    karma_status st = hf_folder_config(ck);
     if (st < 0) return st;
     const char *path = file_join(&ck->a, ck->folder, single_name);
     if (!path) return KARMA_E_NOMEM;

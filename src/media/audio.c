@@ -131,7 +131,7 @@ static karma_status prepare(struct audio_reader *r, double max_s) {
 static karma_status refuse(struct audio_reader **out, karma_status st, const char *name) {
     audio_close(*out);
     *out = NULL;
-    return status_prefix(st, "%s", status_quotez(name));
+    return status_prefix(st, "%s", status_quote_path(name));
 }
 
 static karma_status open_decoder(struct audio_reader *r) {
@@ -282,9 +282,9 @@ karma_status audio_read(struct audio_reader *r, float *out, size_t cap, size_t *
     *n = 0;
     if (cap == 0) return KARMA_OK;
     karma_status st = r->resampler ? read_resampled(r, out, cap, n) : read_plain(r, out, cap, n);
-    if (st < 0) return status_prefix(st, "%s", status_quotez(r->name));
+    if (st < 0) return status_prefix(st, "%s", status_quote_path(r->name));
     if (r->source_ended && r->frames_read == 0)
-        return status_fail(KARMA_E_RANGE, "%s: audio is empty", status_quotez(r->name));
+        return status_fail(KARMA_E_RANGE, "%s: audio is empty", status_quote_path(r->name));
     if (r->resampler && r->source_ended) {
         const int64_t left = wanted(r) - r->given;
         if ((int64_t)*n > left) *n = (size_t)left;

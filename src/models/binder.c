@@ -40,7 +40,7 @@ void binder_begin(struct binder *b, const struct checkpoint *ck, struct backend 
         b->st = KARMA_E_NOMEM;
         return;
     }
-    if (checkpoint_container(ck) != CONTAINER_HF) return;
+    if (checkpoint_container(ck) == CONTAINER_GGUF) return;
     const size_t anchor_len = strlen(anchor);
     const char *found = NULL;
     for (int64_t i = 0; i < n; i++) {
@@ -66,7 +66,7 @@ void binder_begin(struct binder *b, const struct checkpoint *ck, struct backend 
 /* Index of the tensor, or -1. `lm_head` style names stand beside the prefix's last part, so a name
  * starting with '/' is tried with every shorter prefix. */
 static int64_t look_up(const struct binder *b, struct tensor_names names, int layer, char *shown) {
-    const bool hf = checkpoint_container(b->ck) == CONTAINER_HF;
+    const bool hf = checkpoint_container(b->ck) != CONTAINER_GGUF;
     const char *pattern = hf ? names.hf : names.gguf;
     shown[0] = '\0';
     if (!pattern) return -1;
@@ -96,6 +96,13 @@ bool binder_has(const struct binder *b, struct tensor_names names, int layer) {
     return look_up(b, names, layer, shown) >= 0;
 }
 
+const struct named_tensor *binder_find(const struct binder *b, struct tensor_names names,
+                                       int layer) {
+    char shown[MAX_NAME];
+    const int64_t i = look_up(b, names, layer, shown);
+    return i < 0 ? NULL : checkpoint_tensor(b->ck, i);
+}
+
 int64_t binder_rows(const struct binder *b, struct tensor_names names, int layer) {
     char shown[MAX_NAME];
     const int64_t i = look_up(b, names, layer, shown);
@@ -120,6 +127,15 @@ static void describe_shape(const struct named_tensor *t, char *out, size_t size)
     if (t->n_dims == 0) snprintf(out, size, "scalar");
 }
 
+static bool fits_matrix(const struct binder *b, const struct named_tensor *t, int64_t rows,
+                        int64_t cols) {
+    uint64_t rest = 1;
+    if (t->n_dims < 2 || t->dims[0] != rows || (t->n_dims > 2 && !b->flat)) return false;
+    for (int i = 1; i < t->n_dims; i++)
+        if (t->dims[i] < 0 || !size_mul(rest, (uint64_t)t->dims[i], &rest)) return false;
+    return rest == (uint64_t)cols;
+}
+
 static const struct named_tensor *take(struct binder *b, struct tensor_names names, int layer,
                                        int64_t rows, int64_t cols) {
     char shown[MAX_NAME];
@@ -129,8 +145,8 @@ static const struct named_tensor *take(struct binder *b, struct tensor_names nam
         return NULL;
     }
     const struct named_tensor *t = checkpoint_tensor(b->ck, i);
-    const bool fits = rows > 0 ? t->n_dims == 2 && t->dims[0] == rows && t->dims[1] == cols
-                               : t->n_dims == 1 && t->dims[0] == cols;
+    const bool fits =
+        rows > 0 ? fits_matrix(b, t, rows, cols) : t->n_dims == 1 && t->dims[0] == cols;
     if (!fits) {
         char shape[256] = "";
         describe_shape(t, shape, sizeof(shape));
@@ -170,6 +186,7 @@ void binder_matrix(struct binder *b, struct tensor *out, struct tensor_names nam
         b->st = status_prefix(b->st, "%s: tensor %s", t->file, status_quotez(t->name));
         return;
     }
+    out->turned = t->turned;
     b->private_bytes += out->owned_bytes;
 }
 
@@ -207,6 +224,39 @@ void binder_vector(struct binder *b, const float **out, struct tensor_names name
         host[i] += plus;
     binder_upload(b, out, host, n);
     mem_free(host);
+}
+
+void binder_row(struct binder *b, const float **out, struct tensor_names names, int64_t rows,
+                int64_t cols, int64_t row) {
+    if (b->st < 0) return;
+    const struct named_tensor *t = take(b, names, 0, rows, cols);
+    if (!t) return;
+    size_t bytes;
+    float *host = mul_size((size_t)cols, sizeof(float), &bytes) ? mem_alloc(bytes) : NULL;
+    if (!host) {
+        b->st = KARMA_E_NOMEM;
+        return;
+    }
+    const uint8_t *data = t->data;
+    dequantize(t->dtype, data + t->nbytes / (uint64_t)rows * (uint64_t)row, host, cols);
+    binder_upload(b, out, host, cols);
+    mem_free(host);
+}
+
+float *binder_host_matrix(struct binder *b, struct arena *a, struct tensor_names names, int layer,
+                          int64_t rows, int64_t cols) {
+    if (b->st < 0) return NULL;
+    const struct named_tensor *t = take(b, names, layer, rows, cols);
+    size_t n;
+    if (!t) return NULL;
+    float *host =
+        mul_size((size_t)rows, (size_t)cols, &n) ? arena_calloc(a, n, sizeof(float)) : NULL;
+    if (!host) {
+        b->st = KARMA_E_NOMEM;
+        return NULL;
+    }
+    dequantize(t->dtype, t->data, host, rows * cols);
+    return host;
 }
 
 float *binder_host_vector(struct binder *b, struct arena *a, struct tensor_names names, int layer,

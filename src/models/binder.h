@@ -27,6 +27,7 @@ struct binder {
     karma_status st;
     const char *prefix; /* before the family's names in a Hugging Face container */
     size_t prefix_len;
+    bool flat; /* [rows, a, b, ...] fits rows and cols = a b ...: kernels of convolutions */
     unsigned char *taken; /* one a tensor */
     char missing[512];    /* the first few names */
     size_t n_missing;
@@ -44,6 +45,9 @@ void binder_begin(struct binder *b, const struct checkpoint *ck, struct backend 
                   struct weights *own, const char *anchor);
 /* Is the tensor there (not taken by asking)? */
 bool binder_has(const struct binder *b, struct tensor_names names, int layer);
+/* The tensor as stored, for its shape (not taken by asking); NULL if it is absent. */
+const struct named_tensor *binder_find(const struct binder *b, struct tensor_names names,
+                                       int layer);
 /* Rows of the stored matrix; 0 if it is absent. */
 int64_t binder_rows(const struct binder *b, struct tensor_names names, int layer);
 void binder_matrix(struct binder *b, struct tensor *out, struct tensor_names names, int layer,
@@ -54,6 +58,12 @@ void binder_vector(struct binder *b, const float **out, struct tensor_names name
 /* A vector of n as f32 in host memory (of a); NULL after a failure. */
 float *binder_host_vector(struct binder *b, struct arena *a, struct tensor_names names, int layer,
                           int64_t n);
+/* One row of a stored matrix as device f32. */
+void binder_row(struct binder *b, const float **out, struct tensor_names names, int64_t rows,
+                int64_t cols, int64_t row);
+/* A matrix as f32 in host memory (of a); NULL after a failure. */
+float *binder_host_matrix(struct binder *b, struct arena *a, struct tensor_names names, int layer,
+                          int64_t rows, int64_t cols);
 /* f32 data of our own to the device. */
 void binder_upload(struct binder *b, const float **out, const float *data, int64_t n);
 /* Frees the binder in every case. harmless, allowed: endings of names that may be left over, or

@@ -1,6 +1,8 @@
 /* decoder.c - see decoder.h. */
 #include "models/decoder.h"
 
+#include <string.h>
+
 #include "nn/tap.h"
 
 struct linear_names {
@@ -53,6 +55,18 @@ void decoder_norm(struct decoder *m, struct binder *b, struct norm *out, enum ga
     binder_vector(b, &out->gain, names, i, n, gain == GAIN_1_PLUS_W ? 1.0f : 0.0f);
 }
 
+/* A class without a head, or an encoder saved as such under its generator's name: then names have
+ * no prefix and the head is neither there nor tied. */
+static bool is_headless(const struct decoder *m, const struct binder *b) {
+    static const char suffix[] = "Model";
+    const char *architecture = checkpoint_architecture(b->ck);
+    const size_t len = strlen(architecture), n = sizeof(suffix) - 1;
+    if (checkpoint_container(b->ck) != CONTAINER_HF) return false;
+    if (m->bidirectional) return true;
+    if (len >= n && strcmp(architecture + len - n, suffix) == 0) return true;
+    return b->prefix_len == 0 && !m->config.tie_word_embeddings && !binder_has(b, head_names, 0);
+}
+
 void decoder_begin(struct decoder *m, struct binder *b, const struct checkpoint *ck,
                    struct backend *be, enum gain gain) {
     struct decoder_config *c = &m->config;
@@ -73,8 +87,11 @@ void decoder_begin(struct decoder *m, struct binder *b, const struct checkpoint 
         }
     }
     binder_matrix(b, &m->embed_tokens, embed_names, 0, c->vocab_size, c->hidden_size);
-    binder_matrix(b, &m->lm_head, c->tie_word_embeddings ? embed_names : head_names, 0,
-                  c->vocab_size, c->hidden_size);
+    m->headless = is_headless(m, b);
+    if (!m->headless) {
+        binder_matrix(b, &m->lm_head, c->tie_word_embeddings ? embed_names : head_names, 0,
+                      c->vocab_size, c->hidden_size);
+    }
     decoder_norm(m, b, &m->norm, gain, norm_names, 0, c->hidden_size);
     for (int32_t i = 0; i < c->num_hidden_layers; i++)
         bind_layer(m, b, i);
@@ -118,8 +135,11 @@ static int64_t widest_row(const struct decoder_config *c) {
 karma_status decoder_end(struct decoder *m, struct binder *b, const char *const *allowed,
                          struct model_info *info) {
     static const char *const always[] = {"rotary_emb.inv_freq", NULL};
-    static const char *const tied[] = {"rotary_emb.inv_freq", "lm_head.weight", NULL};
+    static const char *const no_head[] = {"rotary_emb.inv_freq", "lm_head.weight", NULL};
     const struct decoder_config *c = &m->config;
+    bool slides = false;
+    for (int32_t i = 0; b->st == KARMA_OK && i < c->num_hidden_layers; i++)
+        slides = slides || c->slides[i];
     *info = (struct model_info){
         .vocab_size = c->vocab_size,
         .hidden_size = c->hidden_size,
@@ -128,12 +148,16 @@ karma_status decoder_end(struct decoder *m, struct binder *b, const char *const 
         .n_kv_heads = c->num_key_value_heads,
         .head_dim = c->head_dim,
         .max_position_embeddings = c->max_position_embeddings,
-        .widest = max_of(widest_row(c), c->vocab_size),
+        .widest = max_of(widest_row(c), m->headless ? 0 : c->vocab_size),
+        .bidirectional = m->bidirectional,
+        .symmetric_window = m->bidirectional && slides ? c->sliding_window : 0,
+        .position_padding = -1,
+        .can = m->headless ? FAMILY_ENCODE : FAMILY_ENCODE | FAMILY_GENERATE,
         .n_parameters = b->n_parameters,
         .weight_bytes = b->weight_bytes,
         .private_bytes = b->private_bytes,
     };
-    return binder_end(b, c->tie_word_embeddings ? tied : always, allowed);
+    return binder_end(b, c->tie_word_embeddings || m->headless ? no_head : always, allowed);
 }
 
 /* Floats of q, k, v and o of one row, or of h, which is not alive at the same time. */
@@ -250,6 +274,40 @@ void decoder_head(const struct decoder *m, const struct batch *batch, const stru
         .ld_logits = m->config.vocab_size,
     };
     on->be->ops->head(on, &a);
+}
+
+void decoder_forward(const struct decoder *m, decoder_layer_fn *layer, const struct batch *batch,
+                     struct stream *on) {
+    const struct decoder_rows r = decoder_rows(m, batch);
+    decoder_embed(m, batch, &r, on);
+    for (int32_t i = 0; i < m->config.num_hidden_layers; i++) {
+        layer(m, i, i, batch, &r, on);
+        TAP(on, "layer", i, r.x, batch->n_rows, m->config.hidden_size);
+    }
+    decoder_head(m, batch, &r, on);
+}
+
+bool decoder_encode(const struct decoder *m, decoder_layer_fn *layer,
+                    const struct encode_batch *batch, struct stream *on) {
+    const struct batch all = {
+        .n_rows = batch->n_rows,
+        .rows = batch->rows,
+        .block_tables = batch->block_tables,
+        .kv = batch->kv,
+        .scratch = batch->scratch,
+    };
+    struct batch near = all; /* as layers with a window see it */
+    if (batch->window_rows) near.rows = batch->window_rows;
+    const struct decoder_rows r = decoder_rows(m, &all);
+    const int64_t hidden = m->config.hidden_size;
+    decoder_embed(m, &all, &r, on);
+    for (int32_t i = 0; i < m->config.num_hidden_layers; i++) {
+        if (batch->cancelled && batch->cancelled(batch->user)) return false;
+        layer(m, i, 0, m->layers[i].window > 0 ? &near : &all, &r, on);
+        TAP(on, "layer", i, r.x, batch->n_rows, hidden);
+    }
+    norm_apply(on, batch->n_rows, hidden, r.x, m->norm, batch->hidden);
+    return true;
 }
 
 void decoder_unload(void *model, struct backend *be) {

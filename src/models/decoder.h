@@ -32,6 +32,8 @@ struct decoder {
     struct decoder_layer *layers; /* [num_hidden_layers] */
     float embed_scale, attention_scale;
     float logit_softcap; /* 0: none */
+    bool bidirectional;  /* encodes only: all layers see both sides, those with a window as well */
+    bool headless;       /* encodes only: lm_head was not bound */
 };
 
 /* What a gain is stored as: w, or w with the effective gain 1 + w. */
@@ -70,6 +72,16 @@ void decoder_attention(const struct decoder *m, const struct decoder_layer *l, i
 /* logits = softcap(norm(x) Whead^T), of the rows that want them. */
 void decoder_head(const struct decoder *m, const struct batch *batch, const struct decoder_rows *r,
                   struct stream *on);
+
+/* One layer of a family; what it keeps in the cache lies at cache_layer. */
+typedef void decoder_layer_fn(const struct decoder *m, int32_t i, int32_t cache_layer,
+                              const struct batch *batch, const struct decoder_rows *r,
+                              struct stream *on);
+/* family_ops.forward and .encode, given the layer. */
+void decoder_forward(const struct decoder *m, decoder_layer_fn *layer, const struct batch *batch,
+                     struct stream *on);
+bool decoder_encode(const struct decoder *m, decoder_layer_fn *layer,
+                    const struct encode_batch *batch, struct stream *on);
 
 /* The family_ops slots that are the same for all. */
 void decoder_need(const void *model, int64_t max_rows, struct engine_need *out);

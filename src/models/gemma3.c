@@ -2,14 +2,14 @@
  * gemma3.c - the text model of Gemma 3: four norms a layer with the gain 1 + w, embeddings scaled
  * by sqrt(hidden_size), an RMS norm on each head of q and k, most layers with a sliding window and
  * a rotary embedding of their own, a tanh-GELU-gated MLP. Of a multimodal checkpoint the text part
- * is loaded; its vision tensors are known by name and left alone. attn_logit_softcapping is not
- * read: no release applies it. Image rows come scaled already; they enter as embeddings.
+ * is loaded; its vision tensors are known by name and left alone. With use_bidirectional_attention
+ * (EmbeddingGemma) it encodes only, and the window reaches to both sides. attn_logit_softcapping is
+ * not read: no release applies it. Image rows come scaled already; they enter as embeddings.
  */
 #include <math.h>
 #include <string.h>
 
 #include "models/decoder.h"
-#include "nn/tap.h"
 
 enum { PATTERN = 6 }; /* every sixth layer sees everything, unless the file says otherwise */
 
@@ -43,11 +43,16 @@ static karma_status gemma3_config_hf(struct decoder *m, const struct json *confi
     *c = class_defaults;
     int64_t window = 0, pattern = PATTERN;
     double scalar = 256, softcap = 0, full_theta = 1e6, local_theta = 1e4;
-    bool bidirectional = false;
     karma_status st = json_field_bool(config, "tie_word_embeddings", true, &c->tie_word_embeddings);
     if (st == KARMA_OK) st = config_read_hf(&m->memory, j, c);
     if (st == KARMA_OK) st = config_want(j, "hidden_activation", "gelu_pytorch_tanh");
-    if (st == KARMA_OK) st = json_field_int(j, "sliding_window", 1, INT32_MAX, 4096, &window);
+    if (st == KARMA_OK) {
+        st = json_field_bool(j, "use_bidirectional_attention", false, &m->bidirectional);
+    }
+    if (st == KARMA_OK) {
+        st =
+            json_field_int(j, "sliding_window", m->bidirectional ? 0 : 1, INT32_MAX, 4096, &window);
+    }
     if (st == KARMA_OK) {
         st = json_field_int(j, "_sliding_window_pattern", 1, INT32_MAX, PATTERN, &pattern);
     }
@@ -56,15 +61,9 @@ static karma_status gemma3_config_hf(struct decoder *m, const struct json *confi
     }
     if (st == KARMA_OK) st = json_field_real(j, "query_pre_attn_scalar", scalar, &scalar);
     if (st == KARMA_OK) st = json_field_real(j, "final_logit_softcapping", 0, &softcap);
-    if (st == KARMA_OK) {
-        st = json_field_bool(j, "use_bidirectional_attention", false, &bidirectional);
-    }
     if (st == KARMA_OK) st = json_field_real(j, "rope_theta", full_theta, &full_theta);
     if (st == KARMA_OK) st = json_field_real(j, "rope_local_base_freq", local_theta, &local_theta);
     if (st < 0) return st;
-    if (bidirectional) {
-        return status_fail(KARMA_E_UNSUPPORTED, "use_bidirectional_attention: not a generator");
-    }
     if (!(scalar > 0)) {
         return status_fail(KARMA_E_RANGE, "query_pre_attn_scalar: must be positive");
     }
@@ -73,7 +72,8 @@ static karma_status gemma3_config_hf(struct decoder *m, const struct json *confi
     }
     m->attention_scale = (float)(1 / sqrt(scalar));
     m->logit_softcap = text_only ? (float)softcap : 0; /* the multimodal class never applies it */
-    c->sliding_window = (int32_t)window;
+    /* With both sides visible the reference halves the window on load, whatever the file says. */
+    c->sliding_window = (int32_t)(m->bidirectional ? window / 2 + 1 : window);
     slide_by_pattern(c, pattern);
     st = config_layer_types(j, c);
     if (st == KARMA_OK) st = config_check_window(c);
@@ -195,32 +195,35 @@ static karma_status gemma3_load(void *model, const struct checkpoint *ck, struct
     return decoder_end(m, &b, multimodal ? vision : NULL, info);
 }
 
-static void gemma3_forward(const void *model, const struct batch *batch, struct stream *on) {
-    const struct decoder *m = model;
-    const struct decoder_rows r = decoder_rows(m, batch);
+static void gemma3_layer(const struct decoder *m, int32_t i, int32_t cache_layer,
+                         const struct batch *batch, const struct decoder_rows *r,
+                         struct stream *on) {
+    const struct decoder_layer *l = &m->layers[i];
     const int64_t rows = batch->n_rows;
-    decoder_embed(m, batch, &r, on);
-    for (int32_t i = 0; i < m->config.num_hidden_layers; i++) {
-        const struct decoder_layer *l = &m->layers[i];
-        decoder_attention(m, l, i, batch, &r, on);
-        linear_add(on, rows, r.o, &l->o_proj, l->attention_post_norm, r.x);
-        linear_gated(on, rows, r.x, l->mlp_norm, &l->gate_proj, &l->up_proj, ACT_GELU_TANH_MUL,
-                     r.h);
-        linear_add(on, rows, r.h, &l->down_proj, l->mlp_post_norm, r.x);
-        TAP(on, "layer", i, r.x, rows, m->config.hidden_size);
-    }
-    decoder_head(m, batch, &r, on);
+    decoder_attention(m, l, cache_layer, batch, r, on);
+    linear_add(on, rows, r->o, &l->o_proj, l->attention_post_norm, r->x);
+    linear_gated(on, rows, r->x, l->mlp_norm, &l->gate_proj, &l->up_proj, ACT_GELU_TANH_MUL, r->h);
+    linear_add(on, rows, r->h, &l->down_proj, l->mlp_post_norm, r->x);
+}
+
+static void gemma3_forward(const void *model, const struct batch *batch, struct stream *on) {
+    decoder_forward(model, gemma3_layer, batch, on);
+}
+
+static bool gemma3_encode(const void *model, const struct encode_batch *batch, struct stream *on) {
+    return decoder_encode(model, gemma3_layer, batch, on);
 }
 
 static const char *const architectures[] = {"Gemma3ForCausalLM", "Gemma3ForConditionalGeneration",
-                                            "gemma3", NULL};
+                                            "Gemma3TextModel", "gemma3", NULL};
 const struct family_ops family_gemma3 = {
     .name = "gemma3",
     .architectures = architectures,
-    .can = FAMILY_GENERATE,
+    .can = FAMILY_GENERATE | FAMILY_ENCODE,
     .model_size = sizeof(struct decoder),
     .load = gemma3_load,
     .need = decoder_need,
     .forward = gemma3_forward,
+    .encode = gemma3_encode,
     .unload = decoder_unload,
 };

@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "models/decoder.h"
-#include "nn/tap.h"
 #include "tensor/quant.h"
 
 static karma_status llama_config_hf(struct decoder *m, const struct json *config, bool mistral,
@@ -64,7 +63,7 @@ static karma_status llama_load(void *model, const struct checkpoint *ck, struct 
     struct decoder *m = model;
     struct rope_spec rope;
     const bool gguf = checkpoint_container(ck) == CONTAINER_GGUF;
-    const bool mistral = strcmp(checkpoint_architecture(ck), "MistralForCausalLM") == 0;
+    const bool mistral = strncmp(checkpoint_architecture(ck), "Mistral", strlen("Mistral")) == 0;
     karma_status st = gguf ? llama_config_gguf(m, checkpoint_gguf(ck), &rope)
                            : llama_config_hf(m, checkpoint_config(ck), mistral, &rope);
     if (st < 0) return st;
@@ -86,31 +85,35 @@ static karma_status llama_load(void *model, const struct checkpoint *ck, struct 
     return decoder_end(m, &b, NULL, info);
 }
 
-static void llama_forward(const void *model, const struct batch *batch, struct stream *on) {
-    const struct decoder *m = model;
-    const struct decoder_rows r = decoder_rows(m, batch);
+static void llama_layer(const struct decoder *m, int32_t i, int32_t cache_layer,
+                        const struct batch *batch, const struct decoder_rows *r,
+                        struct stream *on) {
+    const struct decoder_layer *l = &m->layers[i];
     const int64_t rows = batch->n_rows;
-    decoder_embed(m, batch, &r, on);
-    for (int32_t i = 0; i < m->config.num_hidden_layers; i++) {
-        const struct decoder_layer *l = &m->layers[i];
-        decoder_attention(m, l, i, batch, &r, on);
-        linear_add(on, rows, r.o, &l->o_proj, l->attention_post_norm, r.x);
-        linear_gated(on, rows, r.x, l->mlp_norm, &l->gate_proj, &l->up_proj, ACT_SILU_MUL, r.h);
-        linear_add(on, rows, r.h, &l->down_proj, l->mlp_post_norm, r.x);
-        TAP(on, "layer", i, r.x, rows, m->config.hidden_size);
-    }
-    decoder_head(m, batch, &r, on);
+    decoder_attention(m, l, cache_layer, batch, r, on);
+    linear_add(on, rows, r->o, &l->o_proj, l->attention_post_norm, r->x);
+    linear_gated(on, rows, r->x, l->mlp_norm, &l->gate_proj, &l->up_proj, ACT_SILU_MUL, r->h);
+    linear_add(on, rows, r->h, &l->down_proj, l->mlp_post_norm, r->x);
 }
 
-static const char *const architectures[] = {"LlamaForCausalLM", "MistralForCausalLM", "llama",
-                                            NULL};
+static void llama_forward(const void *model, const struct batch *batch, struct stream *on) {
+    decoder_forward(model, llama_layer, batch, on);
+}
+
+static bool llama_encode(const void *model, const struct encode_batch *batch, struct stream *on) {
+    return decoder_encode(model, llama_layer, batch, on);
+}
+
+static const char *const architectures[] = {
+    "LlamaForCausalLM", "MistralForCausalLM", "LlamaModel", "MistralModel", "llama", NULL};
 const struct family_ops family_llama = {
     .name = "llama",
     .architectures = architectures,
-    .can = FAMILY_GENERATE,
+    .can = FAMILY_GENERATE | FAMILY_ENCODE,
     .model_size = sizeof(struct decoder),
     .load = llama_load,
     .need = decoder_need,
     .forward = llama_forward,
+    .encode = llama_encode,
     .unload = decoder_unload,
 };

@@ -9,12 +9,11 @@
 extern const struct family_ops family_qwen3;
 extern const struct family_ops family_gemma3;
 extern const struct family_ops family_llama;
+extern const struct family_ops family_bert;
+extern const struct family_ops family_indic_conformer;
 
 static const struct family_ops *const families[] = {
-    &family_qwen3,
-    &family_gemma3,
-    &family_llama,
-    NULL,
+    &family_qwen3, &family_gemma3, &family_llama, &family_bert, &family_indic_conformer, NULL,
 };
 
 karma_status model_family_find(const char *architecture, const struct family_ops **out) {
@@ -44,6 +43,14 @@ karma_status model_family_find(const char *architecture, const struct family_ops
     return st;
 }
 
+karma_status model_name_tensors(struct checkpoint *ck) {
+    const struct family_ops *family;
+    if (checkpoint_container(ck) != CONTAINER_ONNX) return KARMA_OK;
+    if (model_family_find(checkpoint_architecture(ck), &family) < 0) return KARMA_OK;
+    if (!family->name_tensors) return KARMA_OK;
+    return status_prefix(family->name_tensors(ck), "%s", checkpoint_path(ck));
+}
+
 karma_status model_load(const struct checkpoint *ck, struct backend *be, struct model **out) {
     *out = NULL;
     const struct family_ops *family;
@@ -63,6 +70,7 @@ karma_status model_load(const struct checkpoint *ck, struct backend *be, struct 
         model_unload(m);
         return status_prefix(st, "%s", checkpoint_path(ck));
     }
+    m->info.can &= family->can;
     *out = m;
     return KARMA_OK;
 }

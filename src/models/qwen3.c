@@ -6,7 +6,6 @@
 #include <math.h>
 
 #include "models/decoder.h"
-#include "nn/tap.h"
 
 static karma_status qwen3_config_hf(struct decoder *m, const struct json *config,
                                     struct rope_spec *rope) {
@@ -88,30 +87,34 @@ static karma_status qwen3_load(void *model, const struct checkpoint *ck, struct 
     return decoder_end(m, &b, NULL, info);
 }
 
-static void qwen3_forward(const void *model, const struct batch *batch, struct stream *on) {
-    const struct decoder *m = model;
-    const struct decoder_rows r = decoder_rows(m, batch);
+static void qwen3_layer(const struct decoder *m, int32_t i, int32_t cache_layer,
+                        const struct batch *batch, const struct decoder_rows *r,
+                        struct stream *on) {
+    const struct decoder_layer *l = &m->layers[i];
     const int64_t rows = batch->n_rows;
-    decoder_embed(m, batch, &r, on);
-    for (int32_t i = 0; i < m->config.num_hidden_layers; i++) {
-        const struct decoder_layer *l = &m->layers[i];
-        decoder_attention(m, l, i, batch, &r, on);
-        linear_add(on, rows, r.o, &l->o_proj, l->attention_post_norm, r.x);
-        linear_gated(on, rows, r.x, l->mlp_norm, &l->gate_proj, &l->up_proj, ACT_SILU_MUL, r.h);
-        linear_add(on, rows, r.h, &l->down_proj, l->mlp_post_norm, r.x);
-        TAP(on, "layer", i, r.x, rows, m->config.hidden_size);
-    }
-    decoder_head(m, batch, &r, on);
+    decoder_attention(m, l, cache_layer, batch, r, on);
+    linear_add(on, rows, r->o, &l->o_proj, l->attention_post_norm, r->x);
+    linear_gated(on, rows, r->x, l->mlp_norm, &l->gate_proj, &l->up_proj, ACT_SILU_MUL, r->h);
+    linear_add(on, rows, r->h, &l->down_proj, l->mlp_post_norm, r->x);
 }
 
-static const char *const architectures[] = {"Qwen3ForCausalLM", "qwen3", NULL};
+static void qwen3_forward(const void *model, const struct batch *batch, struct stream *on) {
+    decoder_forward(model, qwen3_layer, batch, on);
+}
+
+static bool qwen3_encode(const void *model, const struct encode_batch *batch, struct stream *on) {
+    return decoder_encode(model, qwen3_layer, batch, on);
+}
+
+static const char *const architectures[] = {"Qwen3ForCausalLM", "Qwen3Model", "qwen3", NULL};
 const struct family_ops family_qwen3 = {
     .name = "qwen3",
     .architectures = architectures,
-    .can = FAMILY_GENERATE,
+    .can = FAMILY_GENERATE | FAMILY_ENCODE,
     .model_size = sizeof(struct decoder),
     .load = qwen3_load,
     .need = decoder_need,
     .forward = qwen3_forward,
+    .encode = qwen3_encode,
     .unload = decoder_unload,
 };

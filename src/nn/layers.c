@@ -58,3 +58,39 @@ void linear_add(struct stream *on, int64_t m, const float *h, const struct linea
     };
     on->be->ops->linear(on, &a);
 }
+
+void linear_act(struct stream *on, int64_t m, const float *x, const struct linear *w,
+                enum activation act, float *y) {
+    const struct linear_args a = {
+        .x = x,
+        .m = m,
+        .k = w->w.cols,
+        .ldx = w->w.cols,
+        .n_weights = 1,
+        .w = {&w->w},
+        .bias = {w->bias},
+        .y = {y},
+        .ldy = {w->w.rows},
+        .act = act,
+    };
+    on->be->ops->linear(on, &a);
+}
+
+void norm_apply(struct stream *on, int64_t m, int64_t k, const float *x, struct norm norm,
+                float *y) {
+    const struct norm_args a = {
+        .kind = NORM_RMS, .m = m, .k = k, .x = x, .gain = norm.gain, .eps = norm.eps, .y = y};
+    on->be->ops->norm(on, &a);
+}
+
+void layer_norm_apply(struct stream *on, int64_t m, int64_t k, struct layer_norm norm, float *x) {
+    const struct norm_args a = {.kind = NORM_LAYER,
+                                .m = m,
+                                .k = k,
+                                .x = x,
+                                .gain = norm.gain,
+                                .bias = norm.bias,
+                                .eps = norm.eps,
+                                .y = x};
+    on->be->ops->norm(on, &a);
+}

@@ -16,6 +16,7 @@
 
 #include "base/status.h"
 #include "tensor/dtype.h"
+#include "tensor/speech.h"
 
 struct backend;
 struct stream; /* one thread's order of steps on a backend: scratch and workers */
@@ -27,6 +28,7 @@ struct tensor {
     int64_t rows, cols;
     const void *data; /* device; any alignment */
     size_t row_bytes;
+    bool turned;        /* stored [cols, rows], f32: as the graph of an ONNX file multiplies */
     size_t owned_bytes; /* 0 for a view */
     void *owned;        /* freed by weight_release */
 };
@@ -57,7 +59,16 @@ struct batch_row {
 };
 
 /* y = epilogue(norm(x) W^T + bias), over m rows and 1..3 weights that share x. */
-enum activation { ACT_NONE, ACT_SILU_MUL, ACT_GELU_TANH_MUL };
+enum activation {
+    ACT_NONE,
+    ACT_SILU_MUL, /* *_MUL take two weights; the others follow one weight and its bias */
+    ACT_GELU_TANH_MUL,
+    ACT_GELU_ERF, /* 0.5 z (1 + erf(z / sqrt 2)) */
+    ACT_GELU_TANH,
+    ACT_SILU,
+    ACT_RELU,
+    ACT_TANH
+};
 struct linear_args {
     const float *x; /* device [m, k], row stride ldx */
     int64_t m, k, ldx;
@@ -70,6 +81,8 @@ struct linear_args {
     int64_t ldy[3];
     /* ACT_*_MUL takes two weights of equal rows: y[0] = act(w[0] x) * (w[1] x). */
     enum activation act;
+    /* Of the product and its bias, before what follows; 0: 1. Not with *_MUL. */
+    float scale;
     /* With one weight: y[0] = residual + (post_norm ? rms(w x, post_norm) : w x). Row stride
      * ldy[0]; residual may equal y[0]; either may be NULL. */
     const float *residual;
@@ -128,7 +141,24 @@ struct embed_args {
     const struct tensor *table;
     const float *embeddings; /* device [*, k] */
     float scale;
-    float *x; /* device [m, k] */
+    /* Encoders: plus a vector, plus a row of a second table. NULL: neither. */
+    const float *bias; /* device [k] */
+    const struct tensor *positions;
+    const int32_t *position_ids; /* host [m]: rows of positions */
+    float *x;                    /* device [m, k] */
+};
+
+/* y[m, k] = norm of each row of x. RMS: x / sqrt(mean(x^2) + eps) * gain. LAYER: (x - mean) /
+ * sqrt(var + eps) * gain + bias, the biased variance, two passes. y may equal x. */
+enum norm_kind { NORM_RMS, NORM_LAYER };
+struct norm_args {
+    enum norm_kind kind;
+    int64_t m, k;
+    const float *x;    /* device, packed */
+    const float *gain; /* device [k]; NULL: 1 */
+    const float *bias; /* device [k]; NULL: 0; of LAYER alone */
+    float eps;
+    float *y;
 };
 
 /* logits[i, :] = cap(norm(x[row_index[i]]) W^T); softcap c > 0: c * tanh(logit / c). */
@@ -153,6 +183,7 @@ struct stream_limits {
     int64_t max_head_rows; /* n of head */
     int32_t n_heads, n_kv_heads, head_dim;
     int64_t max_positions; /* longest sequence */
+    int64_t max_frames;    /* rows of the longest utterance of rel_attention; 0: none */
 };
 
 struct backend_ops {
@@ -182,6 +213,16 @@ struct backend_ops {
     void (*rope_cache)(struct stream *s, const struct rope_cache_args *a);
     void (*attention)(struct stream *s, const struct attention_args *a);
     void (*head)(struct stream *s, const struct head_args *a);
+    void (*norm)(struct stream *s, const struct norm_args *a);
+    /* Of speech: tensor/speech.h. */
+    void (*conv2d)(struct stream *s, const struct conv2d_args *a);
+    void (*turn)(struct stream *s, const struct turn_args *a);
+    void (*glu_conv)(struct stream *s, const struct glu_conv_args *a);
+    void (*rel_attention)(struct stream *s, const struct rel_attention_args *a);
+    void (*lstm)(struct stream *s, const struct lstm_args *a);
+    void (*add_relu)(struct stream *s, const struct add_relu_args *a);
+    /* Device memory to the host's; done after finish. */
+    void (*download)(struct stream *s, void *host, const void *device, size_t bytes);
     /* Copy device memory (a KV block that two sequences begin alike). */
     void (*copy)(struct stream *s, void *to, const void *from, size_t bytes);
     /* Wait until all steps given so far are done and host results are visible. */

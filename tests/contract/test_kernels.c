@@ -585,6 +585,228 @@ static void embedding_scales_rows_of_the_table_only(void **state) {
     }
 }
 
+static void embedding_adds_a_vector_and_then_positions(void **state) {
+    (void)state;
+    static const int64_t widths[] = {1, 5, 31, 67, 256, 384};
+    enum { M = 37, V = 9, P = 40 };
+    for_each_isa(isa) {
+        struct machine mc = machine_open(isa, 2, &limits);
+        struct rng r;
+        rng_init(&r, 16, "places", 6);
+        for (size_t s = 0; s < sizeof(widths) / sizeof(widths[0]); s++) {
+            const int64_t k = widths[s];
+            struct weight w = random_weight(mc.be, &r, DTYPE_F16, V, k, 1);
+            struct weight p = random_weight(mc.be, &r, s % 2 ? DTYPE_BF16 : DTYPE_F32, P, k, 1);
+            float *bias = random_floats(&r, k, 1), *x = random_floats(&r, M * k, 1);
+            struct batch_row rows[M];
+            int32_t ids[M];
+            for (int i = 0; i < M; i++) {
+                rows[i] = (struct batch_row){.token = i * 5 % V, .pos = i};
+                ids[i] = i * 7 % P;
+            }
+            const struct embed_args a = {.m = M,
+                                         .rows = rows,
+                                         .table = &w.tensor,
+                                         .scale = 1,
+                                         .bias = bias,
+                                         .positions = &p.tensor,
+                                         .position_ids = ids,
+                                         .x = x};
+            mc.be->ops->embed(mc.s, &a);
+            for (int64_t i = 0; i < M * k; i++) {
+                const float word = w.f32[rows[i / k].token * k + i % k] * 1.0f;
+                const float want = (word + bias[i % k]) + p.f32[ids[i / k] * k + i % k];
+                assert_true(same_float(x[i], want));
+            }
+            mem_free(bias);
+            mem_free(x);
+            weight_free(mc.be, &w);
+            weight_free(mc.be, &p);
+        }
+        machine_close(&mc);
+    }
+}
+
+static float lane_tree(float lane[16]) {
+    for (int step = 8; step > 0; step /= 2)
+        for (int i = 0; i < step; i++)
+            lane[i] = lane[i] + lane[i + step];
+    return lane[0];
+}
+
+/* Two passes; what is not there is not computed with. */
+static void define_layer_norm(float *y, const float *x, const float *gain, const float *bias,
+                              float eps, int64_t n) {
+    float sum[16] = {0}, square[16] = {0};
+    for (int64_t i = 0; i < n; i++)
+        sum[i % 16] = sum[i % 16] + x[i];
+    const float mean = lane_tree(sum) / (float)n;
+    for (int64_t i = 0; i < n; i++)
+        square[i % 16] = fmaf(x[i] - mean, x[i] - mean, square[i % 16]);
+    const float scale = 1.0f / sqrtf(lane_tree(square) / (float)n + eps);
+    for (int64_t i = 0; i < n; i++) {
+        const float v = (x[i] - mean) * scale, g = gain ? gain[i] : 1.0f;
+        y[i] = bias ? fmaf(v, g, bias[i]) : v * g;
+    }
+}
+
+static void check_norm(struct machine *mc, struct rng *r, int64_t m, int64_t k, float offset) {
+    float *x = random_floats(r, m * k, 3), *y = random_floats(r, m * k + 1, 1);
+    float *want = random_floats(r, m * k, 1), *all = random_floats(r, k, 1);
+    float *gain = random_floats(r, k, 1), *bias = random_floats(r, k, 1);
+    for (int64_t i = 0; i < k; i++)
+        all[i] = 1;
+    for (int64_t i = 0; i < m * k; i++)
+        x[i] += offset;
+    const float beyond = y[m * k];
+    for (int with = 0; with < 8; with++) {
+        struct norm_args a = {.kind = with & 1 ? NORM_LAYER : NORM_RMS,
+                              .m = m,
+                              .k = k,
+                              .x = x,
+                              .gain = with & 2 ? gain : NULL,
+                              .bias = with & 4 ? bias : NULL,
+                              .eps = 1e-6f,
+                              .y = y};
+        for (int64_t i = 0; i < m; i++) {
+            if (a.kind == NORM_LAYER)
+                define_layer_norm(want + i * k, x + i * k, a.gain, a.bias, a.eps, k);
+            else
+                define_norm(want + i * k, x + i * k, a.gain ? gain : all, a.eps, k);
+        }
+        mc->be->ops->norm(mc->s, &a);
+        assert_same(y, want, m * k, "%s norm %d of %lld rows of %lld", mc->isa, with, (long long)m,
+                    (long long)k);
+        assert_true(same_float(y[m * k], beyond));
+        memcpy(y, x, (size_t)(m * k) * sizeof(float));
+        a.x = y; /* in place */
+        mc->be->ops->norm(mc->s, &a);
+        assert_same(y, want, m * k, "%s norm %d in place", mc->isa, with);
+    }
+    float *every[] = {x, y, want, all, gain, bias};
+    for (size_t i = 0; i < sizeof(every) / sizeof(every[0]); i++)
+        mem_free(every[i]);
+}
+
+static void norms_give_the_defined_bits(void **state) {
+    (void)state;
+    for_each_isa(isa) {
+        struct machine mc = machine_open(isa, 2, &limits);
+        struct rng r;
+        rng_init(&r, 17, "norms", 5);
+        for (int64_t k = 1; k <= 67; k++)
+            check_norm(&mc, &r, 1 + k % 3, k, 0);
+        check_norm(&mc, &r, 33, 384, 0);
+        check_norm(&mc, &r, 5, 768, 1000); /* a mean far from zero */
+        check_norm(&mc, &r, 3, 1024, -4e4f);
+        machine_close(&mc);
+    }
+}
+
+/* An RMS norm may be a step of its own or stand before a product: the same bits. */
+static void a_norm_alone_equals_the_norm_before_a_product(void **state) {
+    (void)state;
+    enum { M = 20, K = 67, N = 40 };
+    for_each_isa(isa) {
+        struct machine mc = machine_open(isa, 2, &limits);
+        struct rng r;
+        rng_init(&r, 18, "before", 6);
+        struct weight w = random_weight(mc.be, &r, DTYPE_F32, N, K, 0);
+        float *x = random_floats(&r, M * K, 1), *gain = random_floats(&r, K, 1);
+        float *fused = random_floats(&r, M * N, 1), *apart = random_floats(&r, M * N, 1);
+        struct linear_args a = {.x = x,
+                                .m = M,
+                                .k = K,
+                                .ldx = K,
+                                .norm = gain,
+                                .norm_eps = 1e-6f,
+                                .n_weights = 1,
+                                .w = {&w.tensor},
+                                .y = {fused},
+                                .ldy = {N}};
+        mc.be->ops->linear(mc.s, &a);
+        const struct norm_args n = {
+            .kind = NORM_RMS, .m = M, .k = K, .x = x, .gain = gain, .eps = 1e-6f, .y = x};
+        mc.be->ops->norm(mc.s, &n);
+        a.norm = NULL;
+        a.y[0] = apart;
+        mc.be->ops->linear(mc.s, &a);
+        assert_memory_equal(fused, apart, M * N * sizeof(float));
+        float *all[] = {x, gain, fused, apart};
+        for (size_t i = 0; i < 4; i++)
+            mem_free(all[i]);
+        weight_free(mc.be, &w);
+        machine_close(&mc);
+    }
+}
+
+/* bias, activation, residual: of one weight, any width and number of rows. */
+static void an_activation_follows_one_weight_and_its_bias(void **state) {
+    (void)state;
+    static const int64_t rows[] = {1, 2, 16, 17, 67, 251};
+    static const int64_t widths[] = {1, 7, 31, 32, 33, 75, 1536};
+    enum { K = 48, MOST = 251 };
+    for_each_isa(isa) {
+        struct machine mc = machine_open(isa, 2, &limits);
+        struct rng r;
+        rng_init(&r, 19, "act", 3);
+        for (enum activation act = ACT_GELU_ERF; act <= ACT_TANH; act++) {
+            for (size_t s = 0; s < 7; s++) {
+                const int64_t n = widths[s], m = rows[(s + act) % 6] % (n > 99 ? 20 : MOST + 1);
+                struct weight w = random_weight(mc.be, &r, s % 2 ? DTYPE_F32 : DTYPE_BF16, n, K, 2);
+                float *x = random_floats(&r, m * K, 9), *bias = random_floats(&r, n, 1);
+                float *y = random_floats(&r, m * n, 1), *want = random_floats(&r, m * n, 1);
+                float *res = random_floats(&r, m * n, 1);
+                struct linear_args a = {.x = x,
+                                        .m = m,
+                                        .k = K,
+                                        .ldx = K,
+                                        .n_weights = 1,
+                                        .w = {&w.tensor},
+                                        .bias = {bias},
+                                        .y = {y},
+                                        .ldy = {n},
+                                        .act = act};
+                define_product(want, x, K, &w, m, isa);
+                struct kernel_set ref;
+                kernels_init_ref(&ref);
+                for (int64_t i = 0; i < m * n; i++)
+                    want[i] += bias[i % n];
+                ref.activate(want, act, m * n);
+                mc.be->ops->linear(mc.s, &a);
+                assert_same(y, want, m * n, "%s activation %d m %lld n %lld", mc.isa, (int)act,
+                            (long long)m, (long long)n);
+                a.residual = res;
+                for (int64_t i = 0; i < m * n; i++)
+                    want[i] = res[i] + want[i];
+                mc.be->ops->linear(mc.s, &a);
+                assert_same(y, want, m * n, "%s activation %d and residual", mc.isa, (int)act);
+                float *all[] = {x, bias, y, want, res};
+                for (size_t i = 0; i < 5; i++)
+                    mem_free(all[i]);
+                weight_free(mc.be, &w);
+            }
+        }
+        machine_close(&mc);
+    }
+}
+
+static void what_is_downloaded_is_what_was_uploaded(void **state) {
+    (void)state;
+    struct machine mc = machine_open(CPU_ISA_REF, 1, &limits);
+    const char sent[] = "seventeen bytes!";
+    char back[sizeof(sent)] = "";
+    void *device = mc.be->ops->alloc(mc.be, sizeof(sent));
+    assert_non_null(device);
+    mc.be->ops->upload(mc.be, device, sent, sizeof(sent));
+    mc.be->ops->download(mc.s, back, device, sizeof(back));
+    mc.be->ops->download(mc.s, NULL, NULL, 0);
+    mc.be->ops->finish(mc.s);
+    assert_string_equal(back, sent);
+    mc.be->ops->free(mc.be, device);
+    machine_close(&mc);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         test_case(panels_hold_the_dequantised_weights),
@@ -601,6 +823,11 @@ int main(void) {
         test_case(a_row_alone_equals_the_row_among_others_on_any_threads),
         test_case(few_tokens_stream_and_many_share_a_panel),
         test_case(embedding_scales_rows_of_the_table_only),
+        test_case(embedding_adds_a_vector_and_then_positions),
+        test_case(norms_give_the_defined_bits),
+        test_case(a_norm_alone_equals_the_norm_before_a_product),
+        test_case(an_activation_follows_one_weight_and_its_bias),
+        test_case(what_is_downloaded_is_what_was_uploaded),
     };
     return run_group("tensor/cpu/linear", tests);
 }

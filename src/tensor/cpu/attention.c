@@ -146,7 +146,7 @@ static void meet(struct walk *w, int32_t block, const float *keys, int64_t q0, i
     const float *v = keys + n * KV_BLOCK_TOKENS;
     float max[TILE_TOKENS], sum[TILE_TOKENS], old[TILE_TOKENS], new[TILE_TOKENS];
     int j0[TILE_TOKENS], j1[TILE_TOKENS];
-    bool begins[TILE_TOKENS], whole = true;
+    bool begins[TILE_TOKENS], alike = true; /* do all see the same keys of it? */
 
     for (int t = 0; t < r; t++) {
         const struct batch_row *row = row_of(w, q0 + t);
@@ -155,21 +155,20 @@ static void meet(struct walk *w, int32_t block, const float *keys, int64_t q0, i
         j0[t] = from > 0 ? from : 0;
         j1[t] = to < KV_BLOCK_TOKENS ? to : KV_BLOCK_TOKENS;
         begins[t] = block == first_block(a, row);
-        whole = whole && j0[t] == 0 && j1[t] == KV_BLOCK_TOKENS && begins[t] == begins[0];
+        alike = alike && j0[t] == j0[0] && j1[t] == j1[0] && begins[t] == begins[0];
     }
     fetch_piece(next);
     ks->tile(th->scores, turned_tile(w, q0, r), r, keys, n, true);
     ks->softmax(th->scores, r, j0, j1, a->scale, max, sum);
     fetch_piece(next);
-    if (whole) {
+    if (alike) {
         if (begins[0]) {
             memcpy(th->max + q0, max, (size_t)r * sizeof(float));
             memcpy(th->sum + q0, sum, (size_t)r * sizeof(float));
         } else {
             ks->combine(th->max + q0, th->sum + q0, max, sum, r, old, new);
         }
-        ks->values(th->o + q0 * n, th->scores, r, v, n, 0, KV_BLOCK_TOKENS, begins[0] ? NULL : old,
-                   new);
+        ks->values(th->o + q0 * n, th->scores, r, v, n, j0[0], j1[0], begins[0] ? NULL : old, new);
         th->count.whole_values++;
         return;
     }

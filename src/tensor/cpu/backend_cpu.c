@@ -1,8 +1,7 @@
 /*
  * backend_cpu.c - the CPU behind tensor/backend.h: memory, weights as views of the checkpoint,
- * streams with all their scratch, and the one step that is too small for a file (embedding). The
- * steps themselves are in linear.c, rope_cache.c and attention.c; what they compute is
- * doc/numerics.md.
+ * streams with all their scratch, and the steps that are too small for a file (embedding, norm).
+ * The others are in linear.c, rope_cache.c and attention.c; what they compute is doc/numerics.md.
  */
 #include <stdio.h>
 #include <string.h>
@@ -12,13 +11,20 @@
 #include "tensor/cpu/cpu.h"
 #include "tensor/quant.h"
 
-enum { ALIGN = 64, EMBED_ROWS_AN_ITEM = 16 };
+enum { ALIGN = 64, ROWS_AN_ITEM = 16 };
 
 void kernels_init(struct kernel_set *ks, enum cpu_isa isa) {
     kernels_init_ref(ks);
+    kernels_ref_speech(&ks->speech);
 #if defined(__x86_64__)
-    if (isa == CPU_ISA_AVX2) kernels_init_avx2(ks);
-    if (isa >= CPU_ISA_AVX512) kernels_init_avx512(ks);
+    if (isa == CPU_ISA_AVX2) {
+        kernels_init_avx2(ks);
+        kernels_avx2_speech(&ks->speech);
+    }
+    if (isa >= CPU_ISA_AVX512) {
+        kernels_init_avx512(ks);
+        kernels_avx512_speech(&ks->speech);
+    }
     if (isa == CPU_ISA_AVX512BF16) {
         kernels_init_ref_pairs(ks);
         kernels_init_avx512bf16(ks);
@@ -151,6 +157,7 @@ static void lay_out_thread(struct layout *l, struct cpu_thread *t, const struct 
     t->max = floats(l, 1, s->max_chunk);
     t->sum = floats(l, 1, s->max_chunk);
     t->tile_end = part(l, (uint64_t)s->max_chunk, sizeof(int32_t));
+    if (s->limits.max_frames > 0) t->speech = floats(l, 2, s->limits.max_frames + head_dim);
 }
 
 /* Everything a stream needs, from s->limits and s->n_threads. */
@@ -248,14 +255,21 @@ static void attention_reads(const struct stream *s, uint64_t *shared, uint64_t *
 }
 
 struct embed_job {
+    const struct cpu_stream *s;
     const struct embed_args *a;
 };
 
+static void table_row(const struct tensor *table, int32_t row, float *x) {
+    const uint8_t *src = table->data;
+    dequantize(table->dtype, src + (size_t)row * table->row_bytes, x, table->cols);
+}
+
 static void embed_rows(void *ctx, int64_t item, int thread) {
-    (void)thread;
-    const struct embed_args *a = ((const struct embed_job *)ctx)->a;
+    const struct embed_job *job = ctx;
+    const struct embed_args *a = job->a;
+    float *position = job->s->threads[thread].rows;
     const int64_t k = a->table->cols;
-    const int64_t from = item * EMBED_ROWS_AN_ITEM, to = from + EMBED_ROWS_AN_ITEM;
+    const int64_t from = item * ROWS_AN_ITEM, to = from + ROWS_AN_ITEM;
     for (int64_t i = from; i < to && i < a->m; i++) {
         const struct batch_row *row = &a->rows[i];
         float *x = a->x + i * k;
@@ -263,17 +277,60 @@ static void embed_rows(void *ctx, int64_t item, int thread) {
             memcpy(x, a->embeddings + row->embedding * k, (size_t)k * sizeof(float));
             continue;
         }
-        const uint8_t *src = a->table->data;
-        dequantize(a->table->dtype, src + (size_t)row->token * a->table->row_bytes, x, k);
+        table_row(a->table, row->token, x);
         for (int64_t j = 0; j < k; j++)
             x[j] *= a->scale;
+        for (int64_t j = 0; a->bias && j < k; j++)
+            x[j] += a->bias[j];
+        if (!a->positions) continue;
+        table_row(a->positions, a->position_ids[i], position);
+        for (int64_t j = 0; j < k; j++)
+            x[j] += position[j];
     }
 }
 
 static void embed(struct stream *stream, const struct embed_args *a) {
-    struct embed_job job = {.a = a};
-    pool_run(cpu_stream_of(stream)->be->pool, (a->m + EMBED_ROWS_AN_ITEM - 1) / EMBED_ROWS_AN_ITEM,
-             embed_rows, &job);
+    struct embed_job job = {.s = cpu_stream_of(stream), .a = a};
+    pool_run(job.s->be->pool, (a->m + ROWS_AN_ITEM - 1) / ROWS_AN_ITEM, embed_rows, &job);
+}
+
+struct norm_job {
+    const struct kernel_set *ks;
+    const struct norm_args *a;
+};
+
+static void norm_row(const struct norm_job *job, int64_t i) {
+    const struct norm_args *a = job->a;
+    const struct kernel_set *ks = job->ks;
+    const float *x = a->x + i * a->k;
+    float *y = a->y + i * a->k, mean = 0, square;
+    if (a->kind == NORM_LAYER) {
+        mean = ks->sum(x, a->k) / (float)a->k;
+        square = ks->sum_squares_from(x, mean, a->k) / (float)a->k;
+    } else {
+        square = ks->sum_squares(x, a->k) / (float)a->k;
+    }
+    const float scale = 1.0f / sqrtf(square + a->eps);
+    ks->normalise(y, x, mean, scale, a->gain, a->kind == NORM_LAYER ? a->bias : NULL, a->k);
+}
+
+static void norm_rows(void *ctx, int64_t item, int thread) {
+    (void)thread;
+    const struct norm_job *job = ctx;
+    const int64_t from = item * ROWS_AN_ITEM, to = from + ROWS_AN_ITEM;
+    for (int64_t i = from; i < to && i < job->a->m; i++)
+        norm_row(job, i);
+}
+
+static void norm(struct stream *stream, const struct norm_args *a) {
+    const struct cpu_backend *be = cpu_stream_of(stream)->be;
+    struct norm_job job = {.ks = &be->ks, .a = a};
+    pool_run(be->pool, (a->m + ROWS_AN_ITEM - 1) / ROWS_AN_ITEM, norm_rows, &job);
+}
+
+static void download(struct stream *s, void *host, const void *device, size_t bytes) {
+    (void)s;
+    if (bytes) memcpy(host, device, bytes);
 }
 
 static void copy(struct stream *s, void *to, const void *from, size_t bytes) {
@@ -303,6 +360,14 @@ static const struct backend_ops cpu_ops = {
     .rope_cache = cpu_rope_cache,
     .attention = cpu_attention,
     .head = cpu_head,
+    .norm = norm,
+    .conv2d = cpu_conv2d,
+    .turn = cpu_turn,
+    .glu_conv = cpu_glu_conv,
+    .rel_attention = cpu_rel_attention,
+    .lstm = cpu_lstm,
+    .add_relu = cpu_add_relu,
+    .download = download,
     .copy = copy,
     .finish = finish,
     .attention_reads = attention_reads,

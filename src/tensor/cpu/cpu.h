@@ -38,6 +38,7 @@ struct cpu_thread {
     float *scores;         /* [TILE_TOKENS][KV_BLOCK_TOKENS] */
     float *max, *sum;      /* [chunk] */
     int32_t *tile_end;     /* [chunk]: end of the turned tile that begins at a query, else 0 */
+    float *speech;         /* rel_attention: a query twice, two rows of scores */
     struct cpu_counters count;
 };
 
@@ -85,6 +86,12 @@ static inline void rms_norm(const struct kernel_set *ks, float *y, const float *
 /* threads 0: as many as we may use. */
 karma_status cpu_backend_create(enum cpu_isa isa, int threads, struct backend **out);
 
+void cpu_conv2d(struct stream *s, const struct conv2d_args *a);
+void cpu_turn(struct stream *s, const struct turn_args *a);
+void cpu_glu_conv(struct stream *s, const struct glu_conv_args *a);
+void cpu_rel_attention(struct stream *s, const struct rel_attention_args *a);
+void cpu_lstm(struct stream *s, const struct lstm_args *a);
+void cpu_add_relu(struct stream *s, const struct add_relu_args *a);
 void cpu_linear(struct stream *s, const struct linear_args *a);
 void cpu_head(struct stream *s, const struct head_args *a);
 void cpu_rope_cache(struct stream *s, const struct rope_cache_args *a);

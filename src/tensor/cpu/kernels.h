@@ -15,7 +15,8 @@
 #include <stdint.h>
 
 #include "base/cpu.h"
-#include "tensor/dtype.h"
+#include "tensor/backend.h"
+#include "tensor/cpu/kernels_speech.h"
 
 enum {
     PANEL_ROWS = 32,
@@ -56,10 +57,19 @@ struct kernel_set {
                          int64_t k, const uint8_t *ahead);
     void (*turn_pairs)(uint32_t *xt, const float *x, int64_t ldx, int r, int64_t k);
 
+    float (*sum)(const float *x, int64_t n);
     float (*sum_squares)(const float *x, int64_t n);
+    /* Of x[i] - mean. */
+    float (*sum_squares_from)(const float *x, float mean, int64_t n);
     void (*scale_gain)(float *y, const float *x, float scale, const float *gain, int64_t n);
+    /* y[i] = (x[i] - mean) scale gain[i] + bias[i]; gain, bias NULL: none. y may be x. */
+    void (*normalise)(float *y, const float *x, float mean, float scale, const float *gain,
+                      const float *bias, int64_t n);
     void (*silu_mul)(float *y, const float *gate, const float *up, int64_t n);
     void (*gelu_tanh_mul)(float *y, const float *gate, const float *up, int64_t n);
+    void (*add)(float *y, const float *a, const float *b, int64_t n); /* y = a + b; y may be a */
+    /* In place; act is one that follows a single weight. */
+    void (*activate)(float *y, enum activation act, int64_t n);
     void (*softcap)(float *y, float cap, int64_t n);
 
     /* x[2 halves or pairs] turned by cos[i], sin[i], i < rotary_dim / 2. */
@@ -78,6 +88,8 @@ struct kernel_set {
     void (*values)(float *o, const float *p, int r, const float *v, int64_t head_dim, int j0,
                    int j1, const float *a, const float *b);
     void (*divide)(float *y, const float *o, float l, int64_t n);
+
+    struct speech_kernels speech;
 };
 
 /* The set for isa, which must be present. */

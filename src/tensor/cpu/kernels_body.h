@@ -3,7 +3,6 @@
  * once by kernels_avx2.c and once by kernels_avx512.c. Lanes are always different outputs, so each
  * output has the one chain of the reference.
  */
-#include "tensor/backend.h"
 #include "tensor/cpu/kernels.h"
 #include "tensor/cpu/kernels_tile.h"
 #include "tensor/cpu/kernels_words.h"
@@ -41,21 +40,49 @@ static void turn(float *xt, const float *x, int64_t ldx, int r, int64_t k) {
     }
 }
 
-static float sum_squares(const float *x, int64_t n) {
-    vf sums[SUMS];
+/* sums[lane] of term(v) over all 16-lane groups, v being the vectors of x; where x ends, lanes
+ * beyond it are left alone. */
+#define SUM_OVER(x, n, whole, part)                                                                \
+    do {                                                                                           \
+        int64_t i = 0;                                                                             \
+        for (; i + 16 <= (n); i += 16) {                                                           \
+            for (int s = 0; s < SUMS; s++) {                                                       \
+                const vf v = vf_load((x) + i + s * LANES);                                         \
+                sums[s] = whole;                                                                   \
+            }                                                                                      \
+        }                                                                                          \
+        for (int s = 0; s < SUMS && i < (n); s++, i += LANES) {                                    \
+            const int rest = (n)-i >= LANES ? LANES : (int)((n)-i);                                \
+            const vf v = load_up_to((x) + i, rest);                                                \
+            sums[s] = part;                                                                        \
+        }                                                                                          \
+    } while (0)
+
+WORD void no_sums(vf sums[SUMS]) {
     for (int s = 0; s < SUMS; s++)
         sums[s] = vf_zero();
-    int64_t i = 0;
-    for (; i + 16 <= n; i += 16) {
-        for (int s = 0; s < SUMS; s++) {
-            const vf v = vf_load(x + i + s * LANES);
-            sums[s] = vf_fma(v, v, sums[s]);
-        }
-    }
-    for (int s = 0; s < SUMS && i < n; s++, i += LANES) { /* zeros leave the other lanes alone */
-        const vf v = n - i >= LANES ? vf_load(x + i) : vf_load_part(x + i, (int)(n - i));
-        sums[s] = vf_fma(v, v, sums[s]);
-    }
+}
+
+static float sum(const float *x, int64_t n) {
+    vf sums[SUMS];
+    no_sums(sums);
+    SUM_OVER(x, n, sums[s] + v, sums[s] + v); /* zeros leave the other lanes alone */
+    return sum_tree(sums);
+}
+
+static float sum_squares(const float *x, int64_t n) {
+    vf sums[SUMS];
+    no_sums(sums);
+    SUM_OVER(x, n, vf_fma(v, v, sums[s]), vf_fma(v, v, sums[s]));
+    return sum_tree(sums);
+}
+
+static float sum_squares_from(const float *x, float mean, int64_t n) {
+    const vf m = vf_set(mean);
+    vf sums[SUMS];
+    no_sums(sums);
+    SUM_OVER(x, n, vf_fma(v - m, v - m, sums[s]),
+             vf_choose(vm_between(0, 0, rest), vf_fma(v - m, v - m, sums[s]), sums[s]));
     return sum_tree(sums);
 }
 
@@ -78,6 +105,22 @@ static void scale_gain(float *y, const float *x, float scale, const float *gain,
         vf_store_part(y + i, vf_load_part(x + i, rest) * s * vf_load_part(gain + i, rest), rest));
 }
 
+WORD vf normalised(vf x, vf mean, vf scale, const float *gain, const float *bias, int n) {
+    const vf v = (x - mean) * scale, g = gain ? load_up_to(gain, n) : vf_set(1.0f);
+    if (!bias) return v * g;
+    return vf_fma(v, g, load_up_to(bias, n));
+}
+
+static void normalise(float *y, const float *x, float mean, float scale, const float *gain,
+                      const float *bias, int64_t n) {
+    const vf m = vf_set(mean), s = vf_set(scale);
+    for (int64_t i = 0; i < n; i += LANES) {
+        const int rest = n - i < LANES ? (int)(n - i) : LANES;
+        const float *g = gain ? gain + i : NULL, *b = bias ? bias + i : NULL;
+        store_up_to(y + i, normalised(load_up_to(x + i, rest), m, s, g, b, rest), rest);
+    }
+}
+
 static void silu_mul(float *y, const float *gate, const float *up, int64_t n) {
     FOR_EACH_VECTOR(
         n, vf_store(y + i, vf_silu(vf_load(gate + i)) * vf_load(up + i)),
@@ -90,6 +133,40 @@ static void gelu_tanh_mul(float *y, const float *gate, const float *up, int64_t 
         n, vf_store(y + i, vf_gelu_tanh(vf_load(gate + i)) * vf_load(up + i)),
         vf_store_part(
             y + i, vf_gelu_tanh(vf_load_part(gate + i, rest)) * vf_load_part(up + i, rest), rest));
+}
+
+static void add(float *y, const float *a, const float *b, int64_t n) {
+    FOR_EACH_VECTOR(
+        n, vf_store(y + i, vf_load(a + i) + vf_load(b + i)),
+        vf_store_part(y + i, vf_load_part(a + i, rest) + vf_load_part(b + i, rest), rest));
+}
+
+#define ACTIVATE(word)                                                                             \
+    FOR_EACH_VECTOR(n, vf_store(y + i, word(vf_load(y + i))),                                      \
+                    vf_store_part(y + i, word(vf_load_part(y + i, rest)), rest))
+
+static void activate(float *y, enum activation act, int64_t n) {
+    switch (act) {
+    case ACT_GELU_ERF:
+        ACTIVATE(vf_gelu_erf);
+        break;
+    case ACT_GELU_TANH:
+        ACTIVATE(vf_gelu_tanh);
+        break;
+    case ACT_SILU:
+        ACTIVATE(vf_silu);
+        break;
+    case ACT_RELU:
+        ACTIVATE(vf_relu);
+        break;
+    case ACT_TANH:
+        ACTIVATE(vf_tanh);
+        break;
+    case ACT_NONE:
+    case ACT_SILU_MUL:
+    case ACT_GELU_TANH_MUL:
+        break; /* none, or of two weights */
+    }
 }
 
 static void softcap(float *y, float cap, int64_t n) {
@@ -195,10 +272,15 @@ static void divide(float *y, const float *o, float l, int64_t n) {
 WORD void take_body(struct kernel_set *ks) {
     ks->tile = tile;
     ks->turn = turn;
+    ks->sum = sum;
     ks->sum_squares = sum_squares;
+    ks->sum_squares_from = sum_squares_from;
     ks->scale_gain = scale_gain;
+    ks->normalise = normalise;
     ks->silu_mul = silu_mul;
     ks->gelu_tanh_mul = gelu_tanh_mul;
+    ks->add = add;
+    ks->activate = activate;
     ks->softcap = softcap;
     ks->rotate = rotate;
     ks->softmax = softmax;

@@ -6,7 +6,6 @@
 
 #include <string.h>
 
-#include "tensor/backend.h"
 #include "tensor/cpu/math.h"
 #include "tensor/quant.h"
 
@@ -60,6 +59,13 @@ static float tree(float lane[16]) {
     return lane[0];
 }
 
+static float sum(const float *x, int64_t n) {
+    float lane[16] = {0};
+    for (int64_t i = 0; i < n; i++)
+        lane[i % 16] += x[i];
+    return tree(lane);
+}
+
 static float sum_squares(const float *x, int64_t n) {
     float lane[16] = {0};
     for (int64_t i = 0; i < n; i++)
@@ -67,9 +73,26 @@ static float sum_squares(const float *x, int64_t n) {
     return tree(lane);
 }
 
+static float sum_squares_from(const float *x, float mean, int64_t n) {
+    float lane[16] = {0};
+    for (int64_t i = 0; i < n; i++) {
+        const float d = x[i] - mean;
+        lane[i % 16] = fmaf(d, d, lane[i % 16]);
+    }
+    return tree(lane);
+}
+
 static void scale_gain(float *y, const float *x, float scale, const float *gain, int64_t n) {
     for (int64_t i = 0; i < n; i++)
         y[i] = x[i] * scale * gain[i];
+}
+
+static void normalise(float *y, const float *x, float mean, float scale, const float *gain,
+                      const float *bias, int64_t n) {
+    for (int64_t i = 0; i < n; i++) {
+        const float v = (x[i] - mean) * scale, g = gain ? gain[i] : 1.0f;
+        y[i] = bias ? fmaf(v, g, bias[i]) : v * g;
+    }
 }
 
 static void silu_mul(float *y, const float *gate, const float *up, int64_t n) {
@@ -80,6 +103,36 @@ static void silu_mul(float *y, const float *gate, const float *up, int64_t n) {
 static void gelu_tanh_mul(float *y, const float *gate, const float *up, int64_t n) {
     for (int64_t i = 0; i < n; i++)
         y[i] = gelu_tanh(gate[i]) * up[i];
+}
+
+static void add(float *y, const float *a, const float *b, int64_t n) {
+    for (int64_t i = 0; i < n; i++)
+        y[i] = a[i] + b[i];
+}
+
+static float activated(float z, enum activation act) {
+    switch (act) {
+    case ACT_GELU_ERF:
+        return gelu_erf(z);
+    case ACT_GELU_TANH:
+        return gelu_tanh(z);
+    case ACT_SILU:
+        return silu(z);
+    case ACT_RELU:
+        return relu(z);
+    case ACT_TANH:
+        return tanh_f32(z);
+    case ACT_NONE:
+    case ACT_SILU_MUL:
+    case ACT_GELU_TANH_MUL:
+        break; /* none, or of two weights */
+    }
+    return z;
+}
+
+static void activate(float *y, enum activation act, int64_t n) {
+    for (int64_t i = 0; i < n; i++)
+        y[i] = activated(y[i], act);
 }
 
 static void softcap(float *y, float cap, int64_t n) {
@@ -208,10 +261,15 @@ void kernels_init_ref(struct kernel_set *ks) {
         .stream = stream,
         .stream_width = exact_width,
         .turn = turn,
+        .sum = sum,
         .sum_squares = sum_squares,
+        .sum_squares_from = sum_squares_from,
         .scale_gain = scale_gain,
+        .normalise = normalise,
         .silu_mul = silu_mul,
         .gelu_tanh_mul = gelu_tanh_mul,
+        .add = add,
+        .activate = activate,
         .softcap = softcap,
         .rotate = rotate,
         .softmax = softmax,

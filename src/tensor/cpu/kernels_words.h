@@ -73,6 +73,13 @@ WORD vi vi_look_up(__m128i table, vi index) {
 WORD vf vf_scale(vf p, vf n) {
     return _mm512_scalef_ps(p, n);
 }
+/* |x|, and x >= 0 with the sign of another. */
+WORD vf vf_size(vf x) {
+    return _mm512_abs_ps(x);
+}
+WORD vf vf_sign_of(vf x, vf sign) {
+    return _mm512_xor_ps(x, _mm512_and_ps(sign, _mm512_set1_ps(-0.0f)));
+}
 WORD vm vm_less(vf a, vf b) {
     return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ);
 }
@@ -147,6 +154,12 @@ WORD vf vf_scale(vf p, vf n) {
     const vi a = _mm256_slli_epi32(_mm256_add_epi32(half, bias), 23);
     const vi b = _mm256_slli_epi32(_mm256_add_epi32(_mm256_sub_epi32(i, half), bias), 23);
     return p * vf_of_bits(a) * vf_of_bits(b);
+}
+WORD vf vf_size(vf x) {
+    return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), x);
+}
+WORD vf vf_sign_of(vf x, vf sign) {
+    return _mm256_xor_ps(x, _mm256_and_ps(sign, _mm256_set1_ps(-0.0f)));
 }
 WORD vm vm_less(vf a, vf b) {
     return _mm256_castps_si256(_mm256_cmp_ps(a, b, _CMP_LT_OQ));
@@ -237,7 +250,7 @@ WORD void store_up_to(float *p, vf v, int n) {
         vf_store(p, v);
 }
 
-/* exp_f32, silu, tanh_f32 and gelu_tanh of math.h, lane by lane. */
+/* exp_f32 and what math.h makes of it, lane by lane. */
 WORD vf vf_exp(vf x) {
     const vf magic = vf_set(EXP_MAGIC);
     const vf n = vf_fma(x, vf_set(EXP_LOG2E), magic) - magic;
@@ -263,6 +276,30 @@ WORD vf vf_gelu_tanh(vf z) {
     const vf cube = z * z * z;
     const vf u = vf_set(0.7978845608f) * vf_fma(vf_set(0.044715f), cube, z);
     return vf_set(0.5f) * z * (vf_set(1.0f) + vf_tanh(u));
+}
+WORD vf vf_erf(vf x) {
+    const vf size = vf_size(x), s = x * x, four = vf_set(4.0f);
+    vf p = vf_fma(vf_set(ERF_P6), s, vf_set(ERF_P5));
+    p = vf_fma(p, s, vf_set(ERF_P4));
+    p = vf_fma(p, s, vf_set(ERF_P3));
+    p = vf_fma(p, s, vf_set(ERF_P2));
+    p = vf_fma(p, s, vf_set(ERF_P1));
+    p = vf_fma(p, s, vf_set(ERF_P0));
+    p = vf_fma(p, x, x);
+    const vf t = vf_choose(vm_less(four, size), four, size);
+    vf q = vf_fma(vf_set(ERF_Q5), t, vf_set(ERF_Q4));
+    q = vf_fma(q, t, vf_set(ERF_Q3));
+    q = vf_fma(q, t, vf_set(ERF_Q2));
+    q = vf_fma(q, t, vf_set(ERF_Q1));
+    q = vf_fma(q, t, vf_set(ERF_Q0));
+    q = vf_sign_of(vf_set(1.0f) - vf_exp(-(q * t)), x);
+    return vf_choose(vm_less(vf_set(ERF_BEND), size), q, p);
+}
+WORD vf vf_gelu_erf(vf z) {
+    return vf_set(0.5f) * z * (vf_set(1.0f) + vf_erf(z * vf_set(SQRT_HALF)));
+}
+WORD vf vf_relu(vf z) {
+    return vf_choose(vm_less(z, vf_zero()), vf_zero(), z);
 }
 
 #endif

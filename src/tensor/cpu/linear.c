@@ -32,6 +32,11 @@ struct product {
     _Atomic int64_t next;
 };
 
+/* Gate and up, whose panels belong together. */
+static bool gated(enum activation act) {
+    return act == ACT_SILU_MUL || act == ACT_GELU_TANH_MUL;
+}
+
 static int64_t panels_of(const struct tensor *w) {
     return (w->rows + PANEL_ROWS - 1) / PANEL_ROWS;
 }
@@ -115,7 +120,7 @@ static struct panel panel_at(const struct tensor *w, int which, int64_t index) {
 }
 
 static struct panel unit_panel(const struct product *p, int64_t unit, int which) {
-    if (p->a->act != ACT_NONE) return panel_at(p->a->w[which], which, unit);
+    if (gated(p->a->act)) return panel_at(p->a->w[which], which, unit);
     int w = 0;
     while (unit >= panels_of(p->a->w[w]))
         unit -= panels_of(p->a->w[w++]);
@@ -123,6 +128,7 @@ static struct panel unit_panel(const struct product *p, int64_t unit, int which)
 }
 
 static const uint8_t *panel_data(const struct panel *q) {
+    if (q->w->turned) return (const uint8_t *)q->w->data + (size_t)q->base * sizeof(float);
     return (const uint8_t *)q->w->data + (size_t)q->base * q->w->row_bytes;
 }
 
@@ -139,12 +145,21 @@ static bool stream(const struct product *p, const struct panel *q, float *acc,
     return ks->stream(acc, turned(p, 0, 0, r), r, q->w->dtype, panel_data(q), row_bytes, k, ahead);
 }
 
+/* A panel of a weight that lies turned already. */
+static void copy_turned(float *panel, const struct panel *q, int64_t k0, int64_t kn) {
+    const float *from = (const float *)(const void *)panel_data(q) + k0 * q->w->rows;
+    for (int64_t i = 0; i < kn; i++, from += q->w->rows)
+        memcpy(panel + i * PANEL_ROWS, from, (size_t)q->n * sizeof(*panel));
+}
+
 /* kn columns of a panel from k0 on into memory, and those of a tile by them. */
 static void pack(const struct product *p, const struct panel *q, int64_t k0, int64_t kn,
                  struct cpu_thread *th, const uint8_t *ahead) {
     const struct kernel_set *ks = &p->s->be->ks;
     const size_t row_bytes = q->w->row_bytes;
-    if (in_pairs(p, q->w))
+    if (q->w->turned)
+        copy_turned(th->panel, q, k0, kn);
+    else if (in_pairs(p, q->w))
         ks->pack_pairs(th->panel_pairs, panel_data(q), row_bytes, q->n, k0, kn, ahead);
     else
         ks->pack(th->panel, q->w->dtype, panel_data(q), row_bytes, q->n, k0, kn, ahead);
@@ -167,7 +182,7 @@ static void multiply(const struct product *p, const struct panel *q, int64_t blo
     const int64_t k = p->a->k;
     const int64_t tile0 = block_start(p, block), tile1 = block_start(p, block + 1);
     const int64_t token0 = tile_start(p, tile0);
-    if (p->n_tiles == 1 && q->n == PANEL_ROWS && stream(p, q, acc, ahead)) {
+    if (p->n_tiles == 1 && q->n == PANEL_ROWS && !q->w->turned && stream(p, q, acc, ahead)) {
         th->count.streamed[t]++;
         return;
     }
@@ -186,9 +201,8 @@ static void multiply(const struct product *p, const struct panel *q, int64_t blo
 static void add_bias(float *acc, const struct product *p, const struct panel *q, int64_t m) {
     const float *bias = p->a->bias[q->which];
     if (!bias) return;
-    for (int64_t i = 0; i < m; i++)
-        for (int j = 0; j < q->n; j++)
-            acc[i * PANEL_ROWS + j] += bias[q->base + j];
+    for (int64_t i = 0; i < m; i++, acc += PANEL_ROWS)
+        p->s->be->ks.add(acc, acc, bias + q->base, q->n);
 }
 
 /* Hand the accumulators of tokens [token0, token0 + m) on. */
@@ -203,19 +217,11 @@ static void deliver(const struct product *p, const struct panel *q, float *const
     const float *residual = a->residual && !p->post ? a->residual + token0 * ldy + row : NULL;
     for (int64_t i = 0; i < m; i++, y += ldy) {
         const float *from = acc[0] + i * PANEL_ROWS + q->skip;
-        switch (a->act) {
-        case ACT_SILU_MUL:
-            ks->silu_mul(y, from, acc[1] + i * PANEL_ROWS + q->skip, n);
-            continue;
-        case ACT_GELU_TANH_MUL:
-            ks->gelu_tanh_mul(y, from, acc[1] + i * PANEL_ROWS + q->skip, n);
-            continue;
-        case ACT_NONE:
-            break;
-        }
-        if (residual) {
-            for (int j = 0; j < n; j++)
-                y[j] = residual[j] + from[j];
+        if (gated(a->act)) {
+            const float *up = acc[1] + i * PANEL_ROWS + q->skip;
+            (a->act == ACT_SILU_MUL ? ks->silu_mul : ks->gelu_tanh_mul)(y, from, up, n);
+        } else if (residual) {
+            ks->add(y, residual, from, n);
             residual += ldy;
         } else {
             memcpy(y, from, (size_t)n * sizeof(float));
@@ -229,7 +235,7 @@ static void do_item(const struct product *p, int64_t item, int64_t next, int thr
     const int64_t block = item / p->n_units, unit = item % p->n_units;
     const int64_t token0 = tile_start(p, block_start(p, block));
     const int64_t m = tile_start(p, block_start(p, block + 1)) - token0;
-    const int n_panels = p->a->act == ACT_NONE ? 1 : 2;
+    const int n_panels = gated(p->a->act) ? 2 : 1;
     const bool fetch = p->a->m <= FETCH_AHEAD_TOKENS;
     struct panel q[2];
     for (int i = 0; i < n_panels; i++)
@@ -245,6 +251,10 @@ static void do_item(const struct product *p, int64_t item, int64_t next, int thr
         multiply(p, &q[i], block, th, th->acc[i], ahead);
         add_bias(th->acc[i], p, &q[i], m);
     }
+    if (n_panels == 1 && p->a->act != ACT_NONE)
+        p->s->be->ks.activate(th->acc[0], p->a->act, m * PANEL_ROWS);
+    for (int64_t i = 0; p->a->scale != 0 && i < m * PANEL_ROWS; i++)
+        th->acc[0][i] *= p->a->scale;
     deliver(p, &q[0], th->acc, token0, m);
 }
 
@@ -272,8 +282,7 @@ static void finish_row(void *ctx, int64_t i, int thread) {
     }
     rms_norm(ks, x, x, a->post_norm, a->post_norm_eps, n);
     const float *residual = a->residual + i * a->ldy[0];
-    for (int64_t j = 0; j < n; j++)
-        y[j] = residual[j] + x[j];
+    ks->add(y, residual, x, n);
 }
 
 static void run(struct product *p) {
@@ -281,7 +290,7 @@ static void run(struct product *p) {
     struct cpu_stream *s = p->s;
     struct pool *pool = s->be->pool;
     assert(a->m <= s->max_tokens && a->k <= s->limits.max_k);
-    assert(a->act == ACT_NONE || a->n_weights == 2);
+    assert(a->act == ACT_NONE || a->n_weights == (gated(a->act) ? 2 : 1));
     assert(!a->post_norm || a->w[0]->rows <= s->limits.max_k);
     if (a->m <= 0) return;
     p->post = a->post_norm ? s->post : NULL;
@@ -295,7 +304,7 @@ static void run(struct product *p) {
             p->some_plain = true;
     }
     p->n_units = panels_of(a->w[0]);
-    for (int i = 1; i < a->n_weights && a->act == ACT_NONE; i++)
+    for (int i = 1; i < a->n_weights && !gated(a->act); i++)
         p->n_units += panels_of(a->w[i]);
     p->n_blocks = (p->n_tiles + BLOCK_TILES - 1) / BLOCK_TILES;
     const int64_t wanted = (int64_t)ITEMS_A_THREAD * s->n_threads;

@@ -66,6 +66,53 @@ static inline float gelu_tanh(float z) {
     return 0.5f * z * (1.0f + tanh_f32(u));
 }
 
+/* erf: up to ERF_BEND x + x P(x^2), beyond it 1 - exp(-t Q(t)) with t = |x|, at most 4, where the
+ * nearest f32 is 1. P and Q are minimax for the relative error of erf (6.1e-10 and 2.8e-9). */
+#define ERF_BEND  0.95f
+#define ERF_P0    1.283791661e-01f
+#define ERF_P1    -3.761263192e-01f
+#define ERF_P2    1.128366441e-01f
+#define ERF_P3    -2.685770579e-02f
+#define ERF_P4    5.196952727e-03f
+#define ERF_P5    -8.097709978e-04f
+#define ERF_P6    8.185115439e-05f
+#define ERF_Q0    1.128503799e+00f
+#define ERF_Q1    6.357535124e-01f
+#define ERF_Q2    1.052159369e-01f
+#define ERF_Q3    -2.286078222e-02f
+#define ERF_Q4    3.205923829e-03f
+#define ERF_Q5    -2.128966007e-04f
+#define SQRT_HALF 7.071067812e-01f
+
+static inline float erf_f32(float x) {
+    const float size = fabsf(x);
+    if (!(size > ERF_BEND)) { /* NaN too */
+        const float s = x * x;
+        float p = fmaf(ERF_P6, s, ERF_P5);
+        p = fmaf(p, s, ERF_P4);
+        p = fmaf(p, s, ERF_P3);
+        p = fmaf(p, s, ERF_P2);
+        p = fmaf(p, s, ERF_P1);
+        p = fmaf(p, s, ERF_P0);
+        return fmaf(p, x, x);
+    }
+    const float t = size > 4.0f ? 4.0f : size;
+    float q = fmaf(ERF_Q5, t, ERF_Q4);
+    q = fmaf(q, t, ERF_Q3);
+    q = fmaf(q, t, ERF_Q2);
+    q = fmaf(q, t, ERF_Q1);
+    q = fmaf(q, t, ERF_Q0);
+    return copysignf(1.0f - exp_f32(-(q * t)), x);
+}
+
+static inline float gelu_erf(float z) {
+    return 0.5f * z * (1.0f + erf_f32(z * SQRT_HALF));
+}
+
+static inline float relu(float z) {
+    return z < 0.0f ? 0.0f : z; /* NaN stays NaN */
+}
+
 /* ---- products of bf16 pairs: vdpbf16ps, which knows no subnormals ---- */
 
 static inline float flush(float x) {

@@ -309,6 +309,38 @@ static void reads_back_what_it_formats(void **state) {
     }
 }
 
+static void formats_floats_with_the_fewest_digits(void **state) {
+    (void)state;
+    static const struct {
+        float value;
+        const char *text;
+    } cases[] = {
+        {0, "0.0"},
+        {-0.1f, "-0.1"},
+        {1, "1.0"},
+        {16777216, "16777216.0"},
+        {3.14159274f, "3.1415927"},
+        {1e-20f, "1e-20"},
+        {1e30f, "1e+30"},
+        {1.17549435e-38f, "1.1754944e-38"},
+    };
+    char out[32];
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        out[json_format_float(cases[i].value, out)] = '\0';
+        assert_string_equal(out, cases[i].text);
+    }
+    uint32_t bits = 1;
+    for (int i = 0; i < 20000; i++) {
+        float v;
+        double back;
+        bits = bits * 1664525u + 1013904223u;
+        memcpy(&v, &bits, sizeof(v));
+        if (!isfinite(v)) continue;
+        assert_true(json_parse_real(out, json_format_float(v, out), &back));
+        assert_true((float)back == v);
+    }
+}
+
 static void takes_numbers_without_regard_to_the_locale(void **state) {
     (void)state;
     double v;
@@ -409,6 +441,7 @@ int main(void) {
         test_case(writes_as_python_does),
         test_case(formats_reals_as_python_repr),
         test_case(reads_back_what_it_formats),
+        test_case(formats_floats_with_the_fewest_digits),
         test_case(takes_numbers_without_regard_to_the_locale),
         test_case(builds_and_merges_objects),
         test_case(names_the_file_in_errors),

@@ -161,6 +161,43 @@ static void says_so_when_there_are_no_arguments(void **state) {
     buf_release(&out);
 }
 
+static void tables_from_outside_are_checked(void **state) {
+    (void)state;
+    static const char *const colours[] = {"red", "green", NULL};
+    const karma_option_spec good[] = {
+        {.name = "n", .type = KARMA_OPTION_INT, .default_json = "3", .min = 1, .max = 5},
+        {.name = "c", .type = KARMA_OPTION_STRING, .choices = colours, .default_json = "\"red\""},
+        {.name = "x", .type = KARMA_OPTION_REAL, .nullable = true, .default_json = "null"},
+        {.name = "j", .type = KARMA_OPTION_JSON, .default_json = "[1, {}]"},
+        {.name = "r", .type = KARMA_OPTION_STRING, .required = true},
+        {.name = NULL},
+    };
+    assert_ok(options_check(NULL, "test argument"));
+    assert_ok(options_check(good, "test argument"));
+    const struct {
+        karma_option_spec spec;
+        karma_status expected;
+    } wrong[] = {
+        {{.name = ""}, KARMA_E_MISSING},
+        {{.name = "\xFF"}, KARMA_E_MISSING},
+        {{.name = "n"}, KARMA_E_DUPLICATE},
+        {{.name = "a", .type = (karma_option_type)-1}, KARMA_E_RANGE},
+        {{.name = "a", .type = KARMA_OPTION_INT, .default_json = "9", .min = 1, .max = 5},
+         KARMA_E_RANGE},
+        {{.name = "a", .type = KARMA_OPTION_INT, .default_json = "\"9\""}, KARMA_E_TYPE},
+        {{.name = "a", .type = KARMA_OPTION_BOOL, .default_json = "null"}, KARMA_E_TYPE},
+        {{.name = "a", .type = KARMA_OPTION_STRING, .choices = colours, .default_json = "\"x\""},
+         KARMA_E_RANGE},
+        {{.name = "a", .default_json = ""}, KARMA_E_SYNTAX},
+        {{.name = "a", .type = KARMA_OPTION_REAL, .max = __builtin_nan("")}, KARMA_E_RANGE},
+    };
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
+        const karma_option_spec table[] = {good[0], wrong[i].spec, {.name = NULL}};
+        assert_status(options_check(table, "test argument"), wrong[i].expected);
+        assert_message_contains("test argument");
+    }
+}
+
 static karma_status resolve_some(void *ctx) {
     static const char text[] = "{\"language\": \"hi\", \"max_tokens\": \"7\"}";
     struct arena a = {0};
@@ -184,6 +221,7 @@ int main(void) {
         test_case(refuses_and_names_the_argument),
         test_case(takes_strings_for_numbers_when_asked),
         test_case(says_so_when_there_are_no_arguments),
+        test_case(tables_from_outside_are_checked),
         test_case(survives_every_failing_allocation),
     };
     return run_group("base/option", tests);

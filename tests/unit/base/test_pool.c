@@ -2,6 +2,7 @@
 #include "tests/support/test.h"
 
 #include <fenv.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <sys/resource.h>
 #include <time.h>
@@ -125,6 +126,46 @@ struct rounding {
     double third[64];
 };
 
+struct rival { /* one of several threads that use a pool at once */
+    struct pool *pool;
+    atomic_int counts[50];
+    bool whole;
+};
+
+static void count_for_rival(void *ctx, int64_t item, int thread) {
+    struct rival *r = ctx;
+    (void)thread;
+    atomic_fetch_add(&r->counts[item], 1);
+}
+
+static void *run_many_jobs(void *arg) {
+    struct rival *r = arg;
+    r->whole = true;
+    for (int job = 1; job <= 2000; job++) {
+        pool_run(r->pool, 50, count_for_rival, r);
+        for (int i = 0; i < 50; i++)
+            r->whole = r->whole && atomic_load(&r->counts[i]) == job;
+    }
+    return NULL;
+}
+
+static void several_threads_may_use_it_at_once(void **state) {
+    (void)state;
+    struct pool *p;
+    struct rival rivals[3] = {{.pool = NULL}};
+    pthread_t threads[3];
+    assert_ok(pool_create(2, &p));
+    for (int i = 0; i < 3; i++) {
+        rivals[i].pool = p;
+        assert_int_equal(pthread_create(&threads[i], NULL, run_many_jobs, &rivals[i]), 0);
+    }
+    for (int i = 0; i < 3; i++) {
+        pthread_join(threads[i], NULL);
+        assert_true(rivals[i].whole);
+    }
+    pool_destroy(p);
+}
+
 static void divide(void *ctx, int64_t item, int thread) {
     struct rounding *r = ctx;
     (void)thread;
@@ -209,6 +250,7 @@ int main(void) {
         test_case(jobs_in_quick_succession_do_not_mix),
         test_case(a_late_thread_costs_only_its_present_item),
         test_case(idle_threads_sleep),
+        test_case(several_threads_may_use_it_at_once),
         test_case(items_round_the_same_on_every_thread),
         test_case(impossible_numbers_of_threads_are_refused),
         test_case(fewer_threads_than_asked_for_still_do_all),

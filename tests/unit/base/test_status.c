@@ -139,6 +139,19 @@ static void each_thread_has_its_own_message(void **state) {
     assert_string_equal(karma_error_message(), "here");
 }
 
+static void quotes_the_end_of_a_long_path(void **state) {
+    (void)state;
+    char path[200];
+    memset(path, 'a', sizeof(path));
+    memcpy(path + sizeof(path) - 11, "\x01model.bin", 11);
+    const char *shown = status_quote_path(path);
+    assert_int_equal(strlen(shown), 3 + 61 + 3); /* the control byte takes four */
+    assert_memory_equal(shown, "...aaa", 6);
+    assert_string_equal(shown + strlen(shown) - 13, "\\x01model.bin");
+    assert_string_equal(status_quote_path("short"), "short");
+    assert_string_equal(status_quote_path(NULL), "(null)");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         test_case(names_lead_back_to_their_codes),
@@ -152,6 +165,7 @@ int main(void) {
         test_case(quotes_escape_and_cut),
         test_case(four_quotes_fit_one_message),
         test_case(each_thread_has_its_own_message),
+        test_case(quotes_the_end_of_a_long_path),
     };
     return run_group("base/status", tests);
 }

@@ -4,35 +4,11 @@
  */
 #include "tests/support/test.h"
 
-#include "base/json.h"
 #include "engine/engine.h"
 #include "tests/support/tiny_checkpoint.h"
 
 static const char qwen3_folder[] = "tests/fixtures/models/qwen3_tied";
 static const char gemma3_folder[] = "tests/fixtures/models/gemma3";
-
-/* config.json of a fixture with members replaced; those given as null are taken out. */
-static const char *config_with(const char *folder, const char *changes, struct buf *out) {
-    struct arena a = {0};
-    char path[128];
-    snprintf(path, sizeof(path), "%s/config.json", folder);
-    const struct json *base, *over;
-    assert_ok(json_parse_file(&a, path, 0, 0, &base));
-    assert_ok(json_parse(&a, changes, strlen(changes), 0, &over));
-    struct json *merged = json_new_object(&a);
-    for (size_t i = 0; i < base->u.object.count; i++) {
-        const struct json_member *m = &base->u.object.members[i];
-        const struct json *changed = json_get(over, m->key);
-        if (!changed) assert_ok(json_set(&a, merged, m->key, m->value));
-    }
-    for (size_t i = 0; i < over->u.object.count; i++) {
-        const struct json_member *m = &over->u.object.members[i];
-        if (!json_is_null(m->value)) assert_ok(json_set(&a, merged, m->key, m->value));
-    }
-    assert_ok(json_write(out, merged, 0, JSON_PYTHON));
-    arena_release(&a);
-    return buf_str(out);
-}
 
 static void assert_refused(const char *folder, const char *changes, karma_status want,
                            const char *message) {
@@ -95,8 +71,6 @@ static void broken_configurations_are_refused(void **state) {
     assert_refused(gemma3_folder, "{\"hidden_activation\": \"silu\"}", KARMA_E_UNSUPPORTED, "silu");
     assert_refused(gemma3_folder, "{\"query_pre_attn_scalar\": 0}", KARMA_E_RANGE,
                    "query_pre_attn_scalar");
-    assert_refused(gemma3_folder, "{\"use_bidirectional_attention\": true}", KARMA_E_UNSUPPORTED,
-                   "use_bidirectional_attention");
     assert_refused(gemma3_folder, "{\"sliding_window\": 0}", KARMA_E_RANGE, "sliding_window");
 }
 
@@ -306,6 +280,39 @@ static void info_counts_what_was_bound(void **state) {
     loaded_release(&l);
 }
 
+/* What has no head, or sees both sides, encodes; the message says so where text is wanted. */
+static void encoders_do_not_generate(void **state) {
+    (void)state;
+    const struct {
+        const char *folder, *changes;
+    } cases[] = {
+        {qwen3_folder, "{\"architectures\": [\"Qwen3Model\"]}"},
+        {gemma3_folder, "{\"architectures\": [\"Gemma3TextModel\"]}"},
+        {gemma3_folder, "{\"use_bidirectional_attention\": true}"},
+        {"tests/fixtures/models/llama3",
+         "{\"architectures\": [\"LlamaModel\"]}"}, /* lm_head is left */
+        {"tests/fixtures/models/mistral", "{\"architectures\": [\"MistralModel\"]}"},
+        {"tests/fixtures/encoders/bert", "{}"},
+        {"tests/fixtures/encoders/qwen3_embedding", "{}"}, /* untied, no lm_head, no prefix */
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct buf text = {0};
+        struct loaded l;
+        struct sequence *s;
+        struct engine *e;
+        const karma_engine_options options = {
+            .struct_size = sizeof(options), .max_sequences = 1, .max_rows = 16};
+        const char *config = config_with(cases[i].folder, cases[i].changes, &text);
+        loaded_open(&l, copy_fixture_model(cases[i].folder, "encodes", config), 1);
+        assert_int_equal(l.model->info.can, FAMILY_ENCODE);
+        assert_status(sequence_create(l.model, 8, &s), KARMA_E_UNSUPPORTED);
+        assert_status(engine_create(l.model, NULL, &options, &e), KARMA_E_UNSUPPORTED);
+        assert_message_contains("does not generate");
+        loaded_release(&l);
+        buf_release(&text);
+    }
+}
+
 static void yarn_widens_the_context_to_what_it_stretches(void **state) {
     (void)state;
     static const struct {
@@ -347,6 +354,7 @@ int main(void) {
         test_case(every_failing_allocation_is_reported),
         test_case(a_hundred_models_in_a_row_leave_nothing),
         test_case(info_counts_what_was_bound),
+        test_case(encoders_do_not_generate),
         test_case(yarn_widens_the_context_to_what_it_stretches),
     };
     return run_group("models/models", tests);

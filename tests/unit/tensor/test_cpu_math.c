@@ -57,6 +57,44 @@ static void activations_are_close_to_their_formulas(void **state) {
     assert_true(tanh_f32(100) == 1 && tanh_f32(-100) == -1);
 }
 
+static void erf_is_within_an_ulp_and_a_half(void **state) {
+    (void)state;
+    double worst = 0, gelu_worst = 0;
+    for (double x = -6; x < 6; x += 0.0000317) {
+        const float f = (float)x;
+        const double error = ulps(erf_f32(f), erf((double)f)), z = (double)f;
+        const double size = fabs(z) > 1 ? fabs(z) : 1;
+        const double gelu = 0.5 * z * (1 + erf(z * sqrt(0.5)));
+        const double g = fabs((double)gelu_erf(f) - gelu) / size;
+        if (error > worst) worst = error;
+        if (g > gelu_worst) gelu_worst = g;
+    }
+    if (worst > 1.5 || gelu_worst > 1.2e-7)
+        print_error("erf: %.3f ulp, gelu: %g\n", worst, gelu_worst);
+    assert_true(worst <= 1.5 && gelu_worst <= 1.2e-7);
+}
+
+static void erf_and_its_gelu_meet_their_ends(void **state) {
+    (void)state;
+    assert_true(erf_f32(INFINITY) == 1 && erf_f32(-INFINITY) == -1 && erf_f32(4) == 1);
+    assert_true(erf_f32(0.0f) == 0 && signbit(erf_f32(-0.0f)) && erf_f32(1e-40f) > 0);
+    assert_true(isnan(erf_f32(NAN)) && isnan(gelu_erf(NAN)));
+    assert_true(gelu_erf(200) == 200 && gelu_erf(-200) == 0 && gelu_erf(INFINITY) == INFINITY);
+    assert_true(relu(-3) == 0 && relu(3) == 3 && isnan(relu(NAN)));
+    /* where the tanh form is off by 5e-4 */
+    assert_true(fabs((double)gelu_erf(-3) + 0.00404969) < 1e-7);
+    assert_true(fabs((double)gelu_erf(-0.5f) + 0.15426877) < 1e-7);
+    assert_true(fabs((double)gelu_erf(1) - 0.84134475) < 1e-7);
+}
+
+static float scalar_activation(float z, enum activation act) {
+    return act == ACT_GELU_ERF    ? gelu_erf(z)
+           : act == ACT_GELU_TANH ? gelu_tanh(z)
+           : act == ACT_SILU      ? silu(z)
+           : act == ACT_RELU      ? relu(z)
+                                  : tanh_f32(z);
+}
+
 enum { N = 4099 };
 
 /* Numbers of every size and the odd ones. */
@@ -94,6 +132,18 @@ static void every_instruction_set_does_the_scalar_operations(void **state) {
             for (int i = 0; i < n; i++)
                 want[i] = 30 * tanh_f32(x[i] / 30);
             assert_same(got, want, n, "%s softcap %d", ks.isa, n);
+            for (enum activation act = ACT_GELU_ERF; act <= ACT_TANH; act++) {
+                memcpy(got, x, sizeof(x));
+                ks.activate(got, act, n);
+                for (int i = 0; i < n; i++)
+                    want[i] = scalar_activation(x[i], act);
+                assert_same(got, want, n, "%s activation %d of %d", ks.isa, (int)act, n);
+                assert_same(got + n, x + n, N - n, "%s activation past %d", ks.isa, n);
+            }
+            ks.add(got, x, up, n);
+            for (int i = 0; i < n; i++)
+                want[i] = x[i] + up[i];
+            assert_same(got, want, n, "%s add %d", ks.isa, n);
             ks.divide(got, x, 3, n);
             for (int i = 0; i < n; i++)
                 want[i] = x[i] / 3;
@@ -126,6 +176,8 @@ int main(void) {
         test_case(exp_is_within_two_ulps_where_it_is_finite),
         test_case(exp_meets_its_ends),
         test_case(activations_are_close_to_their_formulas),
+        test_case(erf_is_within_an_ulp_and_a_half),
+        test_case(erf_and_its_gelu_meet_their_ends),
         test_case(every_instruction_set_does_the_scalar_operations),
         test_case(turning_a_tile_moves_every_element),
     };

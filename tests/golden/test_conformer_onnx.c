@@ -1,0 +1,261 @@
+/*
+ * test_conformer_onnx.c - recognisers exported as graphs by PyTorch from NeMo's own encoder
+ * (tools/fixtures/make_conformer.py), in the forms that are about: every tensor is found under its
+ * name and holds the bits that went in, and what the model computes is what NeMo computed.
+ */
+#include <math.h>
+
+#include "base/file.h"
+#include "formats/safetensors.h"
+#include "tensor/quant.h"
+#include "tests/support/speech_rig.h"
+#include "tests/support/test.h"
+
+#define FIXTURES "tests/fixtures/conformer/"
+enum { FRAMES = 83, MAX_FLOATS = 4096 };
+
+/* ---- names ---- */
+
+static bool ends_with(const char *name, const char *ending) {
+    const size_t len = strlen(name), n = strlen(ending);
+    return len >= n && strcmp(name + len - n, ending) == 0;
+}
+
+/* The values a tensor was exported with, stored as PyTorch stores them. */
+static void expected_values(const char *name, const struct named_tensor *t, bool equal_norms,
+                            float *out) {
+    int64_t dims[TENSOR_MAX_DIMS], n = 1;
+    const bool lively = (strncmp(name, "decoder.", 8) == 0 && !strstr(name, ".bias")) ||
+                        strcmp(name, "joint.pred.weight") == 0;
+    for (int i = 0; i < t->n_dims; i++) {
+        dims[i] = t->dims[i];
+        n *= dims[i];
+    }
+    named_weight(name, t->n_dims, dims, lively ? 4 : 1, out);
+    if (ends_with(name, "embed.weight"))
+        memset(out + n - dims[1], 0, (size_t)dims[1] * sizeof(float));
+    if (strcmp(name, "ctc_decoder.decoder_layers.0.bias") == 0) out[n - 1] += 0.5f;
+    if (strncmp(name, "joint.joint_net.", 16) == 0 && ends_with(name, ".bias")) out[n - 1] += 1;
+    if (equal_norms && strstr(name, ".norm_"))
+        for (int64_t i = 0; i < n; i++)
+            out[i] = ends_with(name, "weight") ? 1 : 0;
+}
+
+/* ONNX has the gates in the order i o f g, PyTorch i f g o: rows of want as ONNX stores them. */
+static void to_onnx_gates(float *want, int64_t n) {
+    static const int from[4] = {0, 3, 1, 2};
+    float copy[MAX_FLOATS];
+    memcpy(copy, want, (size_t)n * sizeof(float));
+    for (int g = 0; g < 4; g++)
+        memcpy(want + g * n / 4, copy + from[g] * n / 4, (size_t)(n / 4) * sizeof(float));
+}
+
+/* w' = w g, b' = (b - mean) g + beta of the batch norm that the exporter folded in. */
+static void fold(const char *name, int64_t d, int64_t per_row, float *want) {
+    char full[256];
+    float gamma[64], beta[64], mean[64], var[64], *const parts[] = {gamma, beta, mean, var};
+    static const char *const endings[] = {"weight", "bias", "running_mean", "running_var"};
+    const int stem = (int)(strstr(name, "depthwise_conv") - name);
+    assert_true(d <= 64);
+    for (int i = 0; i < 4; i++) {
+        snprintf(full, sizeof(full), "%.*sbatch_norm.%s", stem, name, endings[i]);
+        named_weight(full, 1, &d, 1, parts[i]);
+    }
+    for (int64_t i = 0; i < d * per_row; i++) {
+        const int64_t c = i / per_row;
+        const double g = (double)gamma[c] / sqrt((double)var[c] + 1e-5);
+        want[i] = ends_with(name, "bias")
+                      ? (float)(((double)want[i] - (double)mean[c]) * g + (double)beta[c])
+                      : (float)((double)want[i] * g);
+    }
+}
+
+static void check_tensor(const struct checkpoint *ck, const struct named_tensor *t,
+                         bool equal_norms) {
+    float want[MAX_FLOATS], stored[MAX_FLOATS], got[MAX_FLOATS];
+    int64_t n = 1;
+    for (int i = 0; i < t->n_dims; i++)
+        n *= t->dims[i];
+    assert_true(n <= MAX_FLOATS && t->nbytes == (size_t)n * sizeof(float));
+    expected_values(t->name, t, equal_norms, want);
+    memcpy(stored, t->data, t->nbytes);
+    memcpy(got, stored, t->nbytes);
+    for (int64_t i = 0; t->turned && i < t->dims[0]; i++)
+        for (int64_t k = 0; k < t->dims[1]; k++)
+            got[i * t->dims[1] + k] = stored[k * t->dims[0] + i];
+    assert_true(t->onnx_gates == (strstr(t->name, "dec_rnn") != NULL));
+    if (t->onnx_gates) to_onnx_gates(want, n);
+    if (strstr(t->name, "depthwise_conv") &&
+        !checkpoint_find(ck, "encoder.layers.0.conv.batch_norm.weight")) {
+        fold(t->name, t->dims[0], n / t->dims[0], want);
+        assert_close(got, want, (size_t)n, 1e-6);
+        return;
+    }
+    if (memcmp(got, want, t->nbytes) != 0) fail_msg("%s: other values", t->name);
+}
+
+static void check_names(const char *folder, int64_t n_tensors, bool equal_norms) {
+    struct checkpoint *ck;
+    assert_ok(checkpoint_open(folder, &ck));
+    assert_ok(model_name_tensors(ck));
+    for (int64_t i = 0; i < checkpoint_tensor_count(ck); i++)
+        check_tensor(ck, checkpoint_tensor(ck, i), equal_norms);
+    assert_int_equal(checkpoint_tensor_count(ck), n_tensors);
+    checkpoint_close(ck);
+}
+
+/* Of a layer: 5 norms, 4 + 4 products with biases, positions, two biases of theirs, 3 convolutions
+ * with biases. */
+enum { OF_LAYER = 10 + 16 + 1 + 2 + 6, OF_JOINT = 4 + 6, OF_NORM = 4 };
+
+static void every_tensor_is_found_in_a_graph_as_exported(void **state) {
+    (void)state;
+    check_names(FIXTURES "inline", 12 + 2 * OF_LAYER + 2 + 1 + 8 + OF_JOINT, false);
+}
+
+static void every_tensor_is_found_among_blobs_with_batch_norms_left(void **state) {
+    (void)state;
+    check_names(FIXTURES "blobs", 12 + OF_LAYER + OF_NORM + 2 + 1 + 8 + OF_JOINT, false);
+}
+
+static void tensors_that_are_alike_are_found_through_their_aliases(void **state) {
+    (void)state;
+    check_names(FIXTURES "data", 12 + 2 * OF_LAYER + 2 + 1 + 8 + OF_JOINT, true);
+}
+
+static void every_tensor_is_found_in_a_graph_with_full_convolutions(void **state) {
+    (void)state;
+    check_names(FIXTURES "striding", 6 + OF_LAYER + 2 + 1 + 4 + OF_JOINT, false);
+}
+
+/* ---- figures ---- */
+
+struct golden {
+    struct file_map map;
+    struct arena a;
+    struct named_tensor *tensors;
+    int64_t n;
+};
+
+static void golden_open(struct golden *g, const char *path) {
+    *g = (struct golden){0};
+    assert_ok(file_map_open(path, &g->map));
+    assert_ok(safetensors_parse(&g->a, g->map.data, g->map.size, "golden", &g->tensors, &g->n));
+}
+
+static void golden_close(struct golden *g) {
+    arena_release(&g->a);
+    file_map_close(&g->map);
+}
+
+/* Aligned values of a tensor in g's arena. */
+static const void *golden_find(struct golden *g, const char *name, int64_t *count) {
+    for (int64_t i = 0; i < g->n; i++) {
+        const struct named_tensor *t = &g->tensors[i];
+        if (strcmp(t->name, name) != 0) continue;
+        *count = (int64_t)(t->nbytes / 4);
+        return t->nbytes ? arena_dup(&g->a, t->data, t->nbytes) : "";
+    }
+    fail_msg("golden: no %s", name);
+    return NULL;
+}
+
+static void check_tokens(struct golden *g, const char *kind, const char *code, const int32_t *ids,
+                         size_t count) {
+    char name[64];
+    int64_t n;
+    snprintf(name, sizeof(name), "%s_tokens.%s", kind, code);
+    const int32_t *want = golden_find(g, name, &n);
+    assert_int_equal(count, n);
+    for (size_t i = 0; i < count; i++)
+        assert_int_equal(ids[i], want[i]);
+}
+
+static void check_language(struct speech_rig *r, struct golden *g, int32_t language,
+                           int64_t steps) {
+    const int32_t n = r->info->n_tokens, blank = r->info->blank;
+    const char *code = r->info->languages[language].code;
+    char name[64];
+    int64_t count;
+    snprintf(name, sizeof(name), "ctc.%s", code);
+    const float *want = golden_find(g, name, &count);
+    float *scores = speech_rig_ctc(r, language, r->hidden, steps);
+    assert_int_equal(count, steps * n);
+    assert_close(scores, want, (size_t)count, 2e-5);
+    int32_t ids[256], last = blank;
+    size_t n_ids = 0;
+    for (int64_t t = 0; t < steps; t++) {
+        int32_t best = 0;
+        for (int32_t k = 1; k < n; k++)
+            if (scores[t * n + k] > scores[t * n + best]) best = k;
+        if (best != blank && best != last) ids[n_ids++] = best;
+        last = best;
+    }
+    check_tokens(g, "ctc", code, ids, n_ids);
+    free(scores);
+    struct heard h = {0};
+    speech_rig_transduce(r, language, r->hidden, steps, &h);
+    assert_true(h.count <= 256);
+    for (size_t i = 0; i < h.count; i++)
+        ids[i] = h.tokens[i].id;
+    check_tokens(g, "rnnt", code, ids, h.count);
+    heard_release(&h);
+}
+
+static void check_figures(const char *folder, const char *figures, int factor) {
+    struct speech_rig r;
+    struct golden g;
+    const int64_t steps = (FRAMES + factor - 1) / factor;
+    const int64_t frame_start[] = {0, FRAMES}, step_start[] = {0, steps};
+    char last[32];
+    int64_t count;
+    golden_open(&g, figures);
+    speech_rig_open(&r, folder, 2, steps, FRAMES);
+    assert_int_equal(r.info->subsampling, factor);
+    assert_int_equal(r.info->n_languages, 3);
+    float *mel = speech_rig_mel("mel", FRAMES);
+    speech_rig_encode(&r, 1, frame_start, step_start, mel);
+    snprintf(last, sizeof(last), "layer.%d", (int)r.model->info.n_layers - 1);
+    const float *want = golden_find(&g, last, &count);
+    assert_int_equal(count, steps * r.info->hidden_size);
+    assert_close(r.hidden, want, (size_t)count, 1e-5);
+    for (int32_t i = 0; i < r.info->n_languages; i++)
+        check_language(&r, &g, i, steps);
+    free(mel);
+    speech_rig_close(&r);
+    golden_close(&g);
+}
+
+static void a_graph_as_exported_computes_what_the_reference_does(void **state) {
+    (void)state;
+    check_figures(FIXTURES "inline", FIXTURES "golden_two.safetensors", 8);
+}
+
+static void blobs_compute_what_the_reference_does(void **state) {
+    (void)state;
+    check_figures(FIXTURES "blobs", FIXTURES "golden_one.safetensors", 8);
+}
+
+static void one_file_of_data_computes_what_the_reference_does(void **state) {
+    (void)state;
+    check_figures(FIXTURES "data", FIXTURES "golden_equal.safetensors", 8);
+}
+
+static void full_convolutions_compute_what_the_reference_does(void **state) {
+    (void)state;
+    check_figures(FIXTURES "striding", FIXTURES "golden_striding.safetensors", 4);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        test_case(every_tensor_is_found_in_a_graph_as_exported),
+        test_case(every_tensor_is_found_among_blobs_with_batch_norms_left),
+        test_case(tensors_that_are_alike_are_found_through_their_aliases),
+        test_case(every_tensor_is_found_in_a_graph_with_full_convolutions),
+        test_case(a_graph_as_exported_computes_what_the_reference_does),
+        test_case(blobs_compute_what_the_reference_does),
+        test_case(one_file_of_data_computes_what_the_reference_does),
+        test_case(full_convolutions_compute_what_the_reference_does),
+    };
+    return run_group("golden/conformer_onnx", tests);
+}
