@@ -13,8 +13,8 @@ PREFIX ?= /usr/local
 JOBS   ?= $(shell nproc)
 
 BUILD := build$(if $(SAN),/san)
-PKGS  := jansson yaml-0.1 nettle libutf8proc sqlite3 sndfile soxr
-ifeq ($(filter deps help clean demo check format,$(or $(MAKECMDGOALS),all)),)
+PKGS  := jansson yaml-0.1 nettle libutf8proc sqlite3 sndfile soxr zlib
+ifeq ($(filter deps help clean demo check docs format,$(or $(MAKECMDGOALS),all)),)
 ifneq ($(shell pkg-config --exists $(PKGS) && echo yes),yes)
 $(error some of the packages $(PKGS) are missing: run `make deps`)
 endif
@@ -46,9 +46,12 @@ TEST_BIN := $(TEST_SRC:%.c=$(BUILD)/%)
 DRIVER_BIN := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/support/*_main.c))
 FUZZ_SRC := $(wildcard fuzz/fuzz_*.c)
 REPLAY_BIN := $(FUZZ_SRC:fuzz/fuzz_%.c=$(BUILD)/fuzz/replay_%)
+# Plugins for the tests: one a file, and of table.c one for each CASE_ in it.
+PLUGIN_SO := $(addprefix $(BUILD)/tests/plugins/,misbehaving.so listener.so $(addprefix table_,$(addsuffix .so,\
+    $(shell grep -o 'CASE_[a-z_]*[a-z]' tests/support/plugins/table.c 2>/dev/null | sed 's/CASE_//' | sort -u))))
 BENCH_BIN := $(patsubst %.c,$(BUILD)/%,$(wildcard bench/bench_*.c))
 
-.PHONY: all lib deps demo check suite lint fuzz torture bench compare install uninstall clean help format tests
+.PHONY: all lib deps demo check suite lint fuzz torture bench compare docs install uninstall clean help format tests
 all: $(BUILD)/karma $(BUILD)/libkarma.a $(BUILD)/libkarma.so
 
 lib: $(BUILD)/libkarma.a $(BUILD)/libkarma.so
@@ -81,8 +84,16 @@ $(BUILD)/libinside.a: $(LIB_OBJ) $(SUPPORT_OBJ)
 $(BUILD)/karma: $(CLI_OBJ) $(BUILD)/libkarma.a
 	$(CC) $(LDFLAGS) -Wl,--export-dynamic -o $@ $(CLI_OBJ) $(BUILD)/libkarma.a $(LDLIBS)
 
+# As a stranger builds them: nothing of ours is linked.
+$(BUILD)/tests/plugins/table_%.so: tests/support/plugins/table.c include/karma/*.h
+	@mkdir -p $(@D)
+	$(CC) -std=c17 $(CFLAGS) $(WARN) -D_GNU_SOURCE -Iinclude -fPIC -fvisibility=hidden -DCASE_$* -shared -o $@ $<
+$(BUILD)/tests/plugins/%.so: tests/support/plugins/%.c include/karma/*.h
+	@mkdir -p $(@D)
+	$(CC) -std=c17 $(CFLAGS) $(WARN) -D_GNU_SOURCE -Iinclude -fPIC -fvisibility=hidden -shared -o $@ $<
+
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(BUILD)/libinside.a
-	$(CC) $(LDFLAGS) -o $@ $< $(BUILD)/libinside.a $(LDLIBS) -lcmocka
+	$(CC) $(LDFLAGS) -Wl,--export-dynamic -o $@ $< $(BUILD)/libinside.a $(LDLIBS) -lcmocka
 
 $(BUILD)/fuzz/replay_%: $(BUILD)/fuzz/fuzz_%.o $(BUILD)/fuzz/replay_main.o $(BUILD)/libinside.a
 	$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(BUILD)/libinside.a $(LDLIBS)
@@ -99,7 +110,7 @@ demo: deps
 	@$(MAKE) -s -j$(JOBS) all
 	@sh demo/run.sh $(BUILD)/karma
 
-tests: $(TEST_BIN) $(DRIVER_BIN) $(REPLAY_BIN)
+tests: $(TEST_BIN) $(DRIVER_BIN) $(REPLAY_BIN) $(PLUGIN_SO)
 
 # Builds and runs everything once; prints one closing line.
 suite: all tests
@@ -129,6 +140,13 @@ bench: $(BENCH_BIN) $(BUILD)/karma
 compare: all tests
 	@sh tools/compare/run.sh
 
+# Browsable pages of headers and doc/. Doxygen is needed for nothing else, so deps leaves it out.
+docs:
+	@command -v doxygen > /dev/null || { echo "docs: doxygen is missing: apt-get install doxygen" >&2; exit 1; }
+	@mkdir -p $(BUILD)/docs
+	@KARMA_DOCS=$(BUILD)/docs doxygen Doxyfile
+	@echo "docs: $(BUILD)/docs/html/index.html"
+
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/pkgconfig \
 	    $(DESTDIR)$(PREFIX)/include/karma $(DESTDIR)$(PREFIX)/share/man/man1
@@ -138,7 +156,8 @@ install: all
 	ln -sf libkarma.so.$(SOVERSION) $(DESTDIR)$(PREFIX)/lib/libkarma.so
 	install -m 644 include/karma/*.h $(DESTDIR)$(PREFIX)/include/karma/
 	install -m 644 doc/karma.1 $(DESTDIR)$(PREFIX)/share/man/man1/karma.1
-	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@PKGS@|$(PKGS)|' -e 's|@VERSION@|$(VERSION)|' \
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBS@|$(LDLIBS)|' -e 's|@VERSION@|$(VERSION)|' \
+	    -e 's|@RPATH@|$(if $(filter /usr,$(PREFIX)),, -Wl,-rpath,$${libdir})|' \
 	    tools/karma.pc.in > $(DESTDIR)$(PREFIX)/lib/pkgconfig/karma.pc
 
 uninstall:
@@ -152,6 +171,6 @@ clean:
 
 help:
 	@sed -n '3,7p' Makefile | sed 's/^# *//'
-	@echo "also: deps lint suite fuzz torture bench compare install uninstall format clean"
+	@echo "also: deps lint suite fuzz torture bench compare docs install uninstall format clean"
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

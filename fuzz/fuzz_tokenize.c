@@ -45,11 +45,12 @@ static bool holds(const char *text, size_t len, const char *what) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    static const char *const paths[] = {"tests/fixtures/text/llama3.json",
-                                        "tests/fixtures/text/gemma.json",
-                                        "tests/fixtures/text/qwen.json"};
+    static const char *const paths[] = {
+        "tests/fixtures/text/llama3.json",  "tests/fixtures/text/gemma.json",
+        "tests/fixtures/text/qwen.json",    "tests/fixtures/text/bert.json",
+        "tests/fixtures/text/unigram.json", "tests/fixtures/text/bytes.json"};
     if (size == 0) return 0;
-    unsigned kind = data[0] % 3;
+    unsigned kind = data[0] % 3u + (data[0] < 128 ? 0 : 3u);
     const char *text = (const char *)data + 1;
     size_t len = size - 1, n_special;
     struct tokenizer *t = load(paths[kind]);
@@ -67,16 +68,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     check(whole.len == stream.len && memcmp(buf_str(&whole), buf_str(&stream), whole.len) == 0);
     as_decoded(text, len, kind == 1, &wanted);
     bool lossy =
-        kind == 2 || holds(text, len, "<L>") || holds(text, len, "<R>") || holds(text, len, "<B>");
+        kind >= 2 || holds(text, len, "<L>") || holds(text, len, "<R>") || holds(text, len, "<B>");
     check(lossy ||
           (wanted.len == whole.len && memcmp(buf_str(&wanted), buf_str(&whole), wanted.len) == 0));
 
-    /* as data throughout, no special token comes out */
+    /* as data throughout, no special token comes out but the one for what is unknown */
+    const int32_t unknown =
+        kind == 3 ? tokenizer_find(t, "[UNK]", 5) : tokenizer_find(t, "<unk>", 5);
     const struct text_span all[] = {{0, len}};
     const struct encode_options plain = {.plain_spans = all, .n_plain_spans = 1};
     check(tokenizer_encode(t, text, len, &plain, &marked, &n_special) == KARMA_OK);
     for (size_t i = 0; i < marked.count; i++)
-        check(!tokenizer_is_special(t, marked.ids[i]));
+        check(!tokenizer_is_special(t, marked.ids[i]) || (kind > 2 && marked.ids[i] == unknown));
     tokens_release(&first);
     tokens_release(&again);
     tokens_release(&marked);

@@ -48,6 +48,7 @@ awk -F: '
         iso = "assert complex ctype errno fenv float inttypes limits locale math setjmp signal " \
               "stdalign stdarg stdatomic stdbool stddef stdint stdio stdlib stdnoreturn string " \
               "threads time uchar wchar wctype "
+        system_may["formats"] = "zlib"
         system_may["text"] = "utf8proc"
         system_may["eval"] = "sqlite3"
         system_may["media"] = "sndfile soxr jpeglib png webp/decode"
@@ -84,26 +85,34 @@ sed 's/"[^"]*"/""/g' "$work/all" | awk '
     BEGIN {
         rule("malloc calloc realloc reallocarray free strdup strndup asprintf vasprintf getline " \
              "getdelim aligned_alloc posix_memalign", "src/base/mem.c src/cli/", "allocate through base/mem.h")
-        rule("open close", "src/base/file.c src/cli/main.c", "reach files through base/file.h")
+        rule("open close", "src/base/file.c src/base/child.c src/cli/main.c", "reach files through base/file.h")
         rule("write", "src/base/file.c src/cli/signals.c", "reach files through base/file.h")
         rule("openat creat fopen fdopen freopen tmpfile read pread readv pwrite " \
              "writev fsync fdatasync truncate ftruncate rename renameat unlink unlinkat remove " \
              "mkdir rmdir link symlink opendir readdir scandir stat fstat lstat statfs access " \
-             "faccessat chmod fchmod realpath mmap munmap mkstemp mkdtemp", "src/base/file.c",
+             "faccessat chmod fchmod realpath mmap munmap mkstemp mkdtemp",
+             "src/base/file.c src/cli/text_input.c src/cli/vector_output.c",
              "reach files through base/file.h")
-        rule("fread fgets fgetc getc getchar fflush", "src/cli/", "reach files through base/file.h")
+        rule("fread fgets fgetc getc getchar", "src/cli/", "reach files through base/file.h")
+        rule("fflush", "src/cli/ src/base/child.c", "reach files through base/file.h")
         rule("getenv setenv putenv unsetenv", "src/base/file.c", "use env_get of base/file.h")
         rule("time clock gettimeofday clock_gettime localtime localtime_r gmtime gmtime_r mktime " \
              "strftime", "src/base/clock.c", "read clocks through base/clock.h")
         rule("rand srand random srandom drand48 getrandom getentropy arc4random",
              "src/base/random.c", "draw from base/random.h")
-        rule("socket connect bind listen accept send sendto recv recvfrom getaddrinfo",
+        rule("socket connect bind listen accept sendto recvfrom getaddrinfo",
              "src/hub/net.c", "only src/hub/net.c reaches a network")
-        rule("system popen fork vfork execve execv execvp posix_spawn", "", "no other program is run")
-        rule("dlopen dlsym", "src/api/plugin.c", "only src/api/plugin.c loads code")
-        rule("printf vprintf fprintf vfprintf puts fputs putchar fputc putc fwrite perror exit _exit " \
+        rule("socketpair send recv", "src/base/child.c src/hub/net.c",
+             "only src/base/child.c talks to a process of ours")
+        rule("system popen vfork execve execv execvp posix_spawn", "", "no other program is run")
+        rule("fork waitpid _exit", "src/base/child.c src/cli/", "processes are made by base/child.h")
+        rule("child_start", "src/base/ src/api/isolate.c src/api/plugin.c",
+             "only plugins run in a process of their own")
+        rule("dlopen dlsym", "src/base/shared_object.c", "code is loaded by base/shared_object.h")
+        rule("shared_object_open", "src/base/ src/api/plugin.c", "only src/api/plugin.c loads code")
+        rule("printf vprintf fprintf vfprintf puts fputs putchar fputc putc fwrite perror exit " \
              "_Exit quick_exit abort", "src/cli/", "the library neither prints nor exits")
-        rule("signal sigaction raise kill", "src/cli/", "signals are for the program")
+        rule("signal sigaction raise kill", "src/cli/ src/base/child.c", "signals are for the program")
         rule("setlocale", "src/cli/", "the locale is for the program")
         rule("sprintf vsprintf strcpy strcat gets strtok sscanf atoi atol atoll atof", "src/base/",
              "is unsafe or silent about errors")

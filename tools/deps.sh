@@ -12,6 +12,9 @@ need() { # need PACKAGE, unless the command after it succeeds
 has_header() {
     echo '#include <stdio.h>' | cc -E - || echo '#include <stdio.h>' | gcc -E -
 }
+has_numpy() { # for the tests of python/
+    python3 -c 'import numpy' || /usr/bin/python3 -c 'import numpy'
+}
 look() {
     missing=
     need gcc command -v gcc
@@ -25,9 +28,11 @@ look() {
     need libsqlite3-dev pkg-config --exists sqlite3
     need libsndfile1-dev pkg-config --exists sndfile
     need libsoxr-dev pkg-config --exists soxr
+    need zlib1g-dev pkg-config --exists zlib
     need libcmocka-dev pkg-config --exists cmocka
     need clang-format command -v clang-format
     need cppcheck command -v cppcheck
+    need python3-numpy has_numpy
 }
 
 look

@@ -8,16 +8,19 @@
 
 #include "karma/option.h"
 #include "karma/sample.h"
+#include "karma/text.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
+/* A data set, open for reading. One thread at a time. */
 typedef struct karma_dataset karma_dataset;
 
+/* What is known of a data set before it is opened. */
 typedef struct karma_dataset_info {
-    const char *name; /* "openlifescienceai/pubmedqa" */
-    const char *description;
+    const char *name;                 /* "openlifescienceai/pubmedqa" */
+    const char *description;          /* one line for people */
     const char *task_type;            /* "mcqa", "open_ended_qa", ... */
     const char *const *metrics;       /* NULL-terminated, first is the headline */
     const char *const *processors;    /* NULL-terminated; may be empty */
@@ -38,16 +41,18 @@ KARMA_API karma_status karma_get_dataset_info(const char *name, const karma_data
 
 /* Open for reading. name: a known name, or the path of a YAML description, or of a data file
  * (.jsonl .json .csv .tsv) with columns question, options/choices, answer (multiple choice) or
- * question, answer. args_json: its arguments as an object ("path": the data file; strings are
- * accepted for numbers), or NULL. All rows are checked here: a broken one is an error with file
- * and line; an empty set is E_MISSING. */
+ * question, answer, or audio, text (recordings, whose content is looked at too), or of a folder of
+ * recordings or of a retrieval set. args_json: its arguments as an object ("path": the data file;
+ * strings are accepted for numbers), or NULL. All rows are checked here: a broken one is an error
+ * with file and line; an empty set is E_MISSING. */
 KARMA_API karma_status karma_dataset_open(const char *name, const char *args_json,
                                           karma_dataset **out);
-KARMA_API void karma_dataset_close(karma_dataset *d);
+KARMA_API void karma_dataset_close(karma_dataset *d); /* NULL is fine */
 
+/* The description it was opened by; lent. */
 KARMA_API const karma_dataset_info *karma_dataset_get_info(const karma_dataset *d);
 KARMA_API const char *karma_dataset_args(const karma_dataset *d); /* merged, JSON; lent */
-KARMA_API size_t karma_dataset_count(const karma_dataset *d);
+KARMA_API size_t karma_dataset_count(const karma_dataset *d);     /* samples in it */
 /* SHA-256 of the data file and of the definition, hex; lent. */
 KARMA_API const char *karma_dataset_digest(const karma_dataset *d);
 
@@ -61,12 +66,41 @@ typedef enum karma_parse {
     KARMA_PARSE_FALLBACK, /* elsewhere, by a rule that does not guess */
     KARMA_PARSE_NONE      /* not found: prediction is "" and counts as wrong */
 } karma_parse;
+/* "marker", "fallback", "none". */
 KARMA_API const char *karma_parse_name(karma_parse p);
 
 /* Read the prediction out of a model's text for sample i. *prediction is lent until the next call
  * on d. */
 KARMA_API karma_status karma_dataset_extract(karma_dataset *d, size_t i, const char *text,
                                              const char **prediction, karma_parse *how);
+
+/* The documents of a retrieval set: its samples are queries, ranked against these (see
+ * karma_model_set_corpus). Lent by d; *n 0 for other sets. */
+KARMA_API void karma_dataset_corpus(const karma_dataset *d, const char *const **ids,
+                                    const char *const **texts, size_t *n);
+/* Queries of a retrieval set that are no samples, because no judgement names them; 0 for others. */
+KARMA_API size_t karma_dataset_unjudged(const karma_dataset *d);
+
+/* A data set of one's own, from wherever its rows come. */
+enum { KARMA_DATASET_ABI = 1 }; /* raised when the table changes */
+/* How the samples of such a data set are had, and what is shown of it. */
+typedef struct karma_dataset_class {
+    uint32_t abi_version;    /* KARMA_DATASET_ABI */
+    uint32_t struct_size;    /* sizeof(karma_dataset_class) */
+    karma_dataset_info info; /* its name and what is shown of it */
+    /* Required. args_json: all arguments, checked. *count: samples. *state comes back. A failure
+     * leaves nothing to close. */
+    karma_status (*open)(const char *args_json, void **state, size_t *count);
+    /* Required. Fill *sample (zero but for struct_size); what it points to is lent until the next
+     * call. Give each a key: else it is made of its number and content. */
+    karma_status (*get)(void *state, size_t i, karma_sample *sample);
+    /* Optional; without it the prediction is the stripped text. */
+    karma_status (*extract)(void *state, size_t i, const char *text, karma_text *prediction,
+                            karma_parse *how);
+    void (*close)(void *state); /* optional */
+} karma_dataset_class;
+/* E_ABI, E_MISSING, E_DUPLICATE. */
+KARMA_API karma_status karma_register_dataset(const karma_dataset_class *c);
 
 #ifdef __cplusplus
 }

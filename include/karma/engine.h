@@ -12,37 +12,51 @@
 extern "C" {
 #endif
 
+/* Scheduler, cache and scratch over one model. */
 typedef struct karma_engine karma_engine;
+
+/* A bound for the thought that a model writes before its answer: when it has max_tokens, the ids in
+ * end are written in the model's place, and it goes on with the answer. */
+typedef struct karma_thought {
+    int32_t max_tokens;   /* >= 0, without the marks around it */
+    int32_t begin, close; /* ids of these marks */
+    bool begun;           /* the prompt ends inside a thought */
+    const int32_t *end;   /* [n_end], close among them */
+    size_t n_end;         /* at least 1 */
+} karma_thought;
 
 /* How to continue a prompt. Get one from karma_generate_defaults(): zero is no good default. */
 typedef struct karma_generate_options {
     uint32_t struct_size;
-    int32_t max_tokens;        /* new tokens at most, >= 1 */
-    bool do_sample;            /* false: greedy, the fields up to min_p are without effect */
-    double temperature;        /* > 0 */
-    int32_t top_k;             /* 0: off */
-    double top_p;              /* 1: off */
-    double min_p;              /* 0: off */
-    double repetition_penalty; /* 1: off */
-    uint64_t seed;
+    int32_t max_tokens;         /* new tokens at most, >= 1 */
+    bool do_sample;             /* false: greedy, the fields up to min_p are without effect */
+    double temperature;         /* > 0 */
+    int32_t top_k;              /* 0: off */
+    double top_p;               /* 1: off */
+    double min_p;               /* 0: off */
+    double repetition_penalty;  /* 1: off */
+    uint64_t seed;              /* of all random draws */
     const char *stream_key;     /* with seed: this request's random stream; NULL: "" */
     const char *const *stop;    /* strings that end it (not part of the text); NULL-terminated */
     const int32_t *stop_tokens; /* [n_stop_tokens]; the token is part of tokens, not of text */
-    size_t n_stop_tokens;
+    size_t n_stop_tokens;       /* how many those are */
     int32_t n_top_logprobs; /* -1: no log-probabilities; 0: of the chosen token; up to 20 more */
     bool prompt_logprobs;   /* of each prompt token given those before it */
+    const karma_thought *thought; /* NULL: thoughts have no bound of their own */
 } karma_generate_options;
 /* The model's own: its generation_config.json over the reference's defaults, its end tokens. */
 KARMA_API karma_generate_options karma_generate_defaults(const karma_model *m);
 
+/* How much an engine may do at once. Get one from karma_engine_defaults(). */
 typedef struct karma_engine_options {
     uint32_t struct_size;
     int32_t max_sequences; /* at once, 1..1024 */
     int32_t max_rows;      /* of one step: chunk of prompts and one a sequence */
     int32_t n_ctx;         /* longest sequence, prompt and answer; 0: the model's, at most 8192 */
     int64_t max_memory_mb; /* ceiling for weights, cache and scratch; 0: 90 % of the machine's */
-    bool share_prefixes;
+    bool share_prefixes;   /* equal beginnings of prompts are computed once */
 } karma_engine_options;
+/* 8 sequences, the model's context, prefixes shared. */
 KARMA_API karma_engine_options karma_engine_defaults(void);
 
 /* Reserve cache and scratch (one arena; nothing is allocated per token later). E_LIMIT: the plan
@@ -67,11 +81,15 @@ KARMA_API karma_status karma_engine_step(karma_engine *e, size_t *active);
 /* End all requests now; their outputs say CANCELLED. */
 KARMA_API void karma_engine_cancel(karma_engine *e);
 
+/* Counts since the engine was made. */
 typedef struct karma_engine_stats {
-    uint64_t steps, rows, prompt_tokens, cached_tokens, generated_tokens;
+    uint64_t steps, rows; /* steps of the whole batch, and rows in them */
+    /* Of prompts; of these taken from the cache; of answers. */
+    uint64_t prompt_tokens, cached_tokens, generated_tokens;
     uint64_t shared_attention, unshared_attention; /* block reads that served several / one */
-    size_t kv_bytes, scratch_bytes;
+    size_t kv_bytes, scratch_bytes;                /* reserved for the cache; for one step */
 } karma_engine_stats;
+/* What it has done so far. */
 KARMA_API void karma_engine_get_stats(const karma_engine *e, karma_engine_stats *out);
 
 /* Text to ids and back with the model's tokenizer. *ids: karma_free() it. */

@@ -13,6 +13,7 @@
 extern "C" {
 #endif
 
+/* What to evaluate, and what to do with it. Get one from karma_eval_defaults(). */
 typedef struct karma_eval_options {
     uint32_t struct_size;
     const char *const *datasets; /* names or paths, NULL-terminated; at least one */
@@ -32,32 +33,37 @@ typedef struct karma_eval_options {
     bool include_content;            /* per-sample texts in the results */
     bool keep_failed;                /* do not try failed samples of an earlier run again */
 } karma_eval_options;
+/* results.json, the shared store, all samples. */
 KARMA_API karma_eval_options karma_eval_defaults(void);
 
 /* Progress, from the thread that runs; counts of the data set under way. */
 typedef struct karma_eval_progress {
-    const char *dataset;
-    size_t dataset_index, n_datasets;
-    size_t done, total; /* samples finished (cached ones included) and selected */
-    size_t cached, failed;
-    double elapsed_s;
-    double rate;        /* fresh samples a second */
-    double remaining_s; /* < 0: not known yet */
+    const char *dataset;              /* its name */
+    size_t dataset_index, n_datasets; /* which it is, from 0, of how many */
+    size_t done, total;               /* samples finished (cached ones included) and selected */
+    size_t cached, failed;            /* of the done: taken from the store; without an answer */
+    double elapsed_s;                 /* since the run began */
+    double rate;                      /* fresh samples a second */
+    double remaining_s;               /* < 0: not known yet */
 } karma_eval_progress;
 
+/* What a run tells and asks. Any of them may be NULL. */
 typedef struct karma_eval_events {
+    /* Called as samples end. */
     void (*progress)(void *user, const karma_eval_progress *p);
     bool (*cancelled)(void *user); /* true: no new samples, finish the report as partial */
     void *user;
 } karma_eval_events;
 
+/* How a run ended. */
 typedef struct karma_eval_summary {
-    size_t n_datasets, n_datasets_complete;
+    size_t n_datasets, n_datasets_complete; /* asked for; with every sample scored */
+    /* Selected; scored; without an answer; taken from the store. */
     size_t n_samples, n_scored, n_failed, n_cached;
-    double elapsed_s;
+    double elapsed_s;         /* of the whole run */
     bool partial;             /* cancelled before the end */
     const char *results_json; /* what was (or would be) written, lent until the next run */
-    const char *results_path;
+    const char *results_path; /* where; lent as well */
 } karma_eval_summary;
 
 /* Check all arguments, data sets and the output path first (nothing is loaded if one is wrong),
@@ -67,7 +73,7 @@ typedef struct karma_eval_summary {
 KARMA_API karma_status karma_eval_run(karma_model *m, const karma_eval_options *options,
                                       const karma_eval_events *events, karma_eval_summary *summary);
 
-/* Keep or look over stored answers: see doc/store.md. */
+/* Where the store lies when no path is given (doc/store.md), written to out and returned. */
 KARMA_API const char *karma_default_store_path(char *out, size_t size);
 
 #ifdef __cplusplus

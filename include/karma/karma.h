@@ -3,6 +3,7 @@
 #define KARMA_H
 
 #include "karma/dataset.h"
+#include "karma/embedding.h"
 #include "karma/engine.h"
 #include "karma/eval.h"
 #include "karma/log.h"
@@ -16,7 +17,9 @@
 #include "karma/sample.h"
 #include "karma/session.h"
 #include "karma/status.h"
+#include "karma/text.h"
 
+/* The version of these headers. */
 #define KARMA_VERSION "0.1.0"
 
 #ifdef __cplusplus

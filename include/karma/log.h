@@ -8,7 +8,12 @@
 extern "C" {
 #endif
 
-typedef enum karma_log_level { KARMA_LOG_NOTE, KARMA_LOG_WARNING } karma_log_level;
+/* How much a line matters. */
+typedef enum karma_log_level {
+    KARMA_LOG_NOTE,   /* something to know */
+    KARMA_LOG_WARNING /* something that may be wrong */
+} karma_log_level;
+/* Takes a line; it is lent for the call. */
 typedef void (*karma_log_fn)(void *user, karma_log_level level, const char *line);
 
 /* Send notes and warnings (one line, no newline, no sample content) to fn; NULL: drop them, which

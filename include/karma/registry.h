@@ -26,7 +26,7 @@ KARMA_API karma_status karma_register_model_file(const char *path);
 
 /* *meta is lent. E_NOTFOUND names the nearest. */
 KARMA_API karma_status karma_get_model_meta(const char *name, const karma_model_meta **meta);
-KARMA_API bool karma_is_registered(const char *name);
+KARMA_API bool karma_is_registered(const char *name); /* by exactly that name */
 /* False if there was none. */
 KARMA_API bool karma_unregister_model(const char *name);
 /* Empty it; the next call fills it again from catalog and files. */

@@ -15,31 +15,48 @@
 extern "C" {
 #endif
 
+/* One turn of a conversation. */
 typedef struct karma_message {
-    const char *role; /* "system", "user", "assistant", ... */
-    const char *content;
+    const char *role;    /* "system", "user", "assistant", ... */
+    const char *content; /* what was said */
 } karma_message;
+
+/* Sound: a file, or the bytes of one, or samples. All lent. */
+typedef struct karma_audio {
+    const char *path;     /* a file; NULL: from memory */
+    const void *bytes;    /* an encoded file; NULL: samples */
+    size_t n_bytes;       /* of bytes */
+    const char *name;     /* of bytes or samples, for messages; may be NULL */
+    const float *samples; /* mono, -1..1 */
+    size_t n_samples;     /* of samples */
+    int32_t sample_rate;  /* of samples, in Hz */
+    const char *digest;   /* SHA-256 of the file or the bytes, hex, when it is known; else NULL */
+} karma_audio;
 
 /* KARMA's DataLoaderIterable. Give conversation (n_messages > 0) or input. All strings UTF-8. */
 typedef struct karma_sample {
-    uint32_t struct_size; /* sizeof(karma_sample) */
-    const char *key;      /* unique in a run; NULL outside evaluations */
-    const char *input;    /* one user turn */
-    const karma_message *conversation;
-    size_t n_messages;
-    const char *system_prompt;   /* put first unless a system message leads */
-    const char *expected_output; /* the reference; models never see it */
-    const char *other_args_json; /* an object, or NULL */
+    uint32_t struct_size;              /* sizeof(karma_sample) */
+    const char *key;                   /* unique in a run; NULL outside evaluations */
+    const char *input;                 /* one user turn */
+    const karma_message *conversation; /* or several turns */
+    size_t n_messages;                 /* how many those are */
+    const char *system_prompt;         /* put first unless a system message leads */
+    const char *expected_output;       /* the reference; models never see it */
+    const char *other_args_json;       /* an object, or NULL */
+    const karma_audio *audio;          /* what is to be heard; NULL: nothing */
 } karma_sample;
 
+/* Why an answer ended. */
 typedef enum karma_finish_reason {
-    KARMA_FINISH_STOP,   /* an end token or a stop string */
-    KARMA_FINISH_LENGTH, /* max_tokens reached, or the context is full */
-    KARMA_FINISH_CANCELLED,
-    KARMA_FINISH_ERROR /* status says why */
+    KARMA_FINISH_STOP,      /* an end token or a stop string */
+    KARMA_FINISH_LENGTH,    /* max_tokens reached, or the context is full */
+    KARMA_FINISH_CANCELLED, /* the caller ended it */
+    KARMA_FINISH_ERROR      /* status says why */
 } karma_finish_reason;
+/* "stop", "length", "cancelled", "error". */
 KARMA_API const char *karma_finish_reason_name(karma_finish_reason r);
 
+/* What is to be known of an answer; bits. */
 enum karma_output_flag {
     KARMA_OUTPUT_CUT = 1,              /* ended by the token limit */
     KARMA_OUTPUT_PROMPT_TRUNCATED = 2, /* the prompt lost a part, as an option asked */
@@ -49,30 +66,33 @@ enum karma_output_flag {
 
 /* Log-probability of one generated token, and of the most likely ones at that step. */
 typedef struct karma_token_logprob {
-    int32_t token;
+    int32_t token;             /* its id */
     float logprob;             /* natural logarithm, of the unmodified logits' softmax */
     const int32_t *top_tokens; /* [n_top], most likely first */
-    const float *top_logprobs;
-    int32_t n_top;
+    const float *top_logprobs; /* theirs */
+    int32_t n_top;             /* how many those are */
 } karma_token_logprob;
 
 /* What a model made of one sample. Lent to the sink for the call. */
 typedef struct karma_output {
     uint32_t struct_size;
-    const char *key;       /* of the sample */
-    karma_status status;   /* < 0: this sample failed; texts are NULL then */
-    const char *error;     /* its message; NULL when it did not fail */
-    const char *text;      /* the answer, after postprocess */
-    const char *thinking;  /* the thought, apart; NULL if none */
-    const char *raw_text;  /* all that was generated, without special tokens */
-    const int32_t *tokens; /* all generated ids, the end token included */
-    size_t n_tokens;
-    size_t n_prompt_tokens;
-    size_t n_cached_tokens; /* of the prompt, taken from a shared prefix */
-    karma_finish_reason finish_reason;
+    const char *key;                     /* of the sample */
+    karma_status status;                 /* < 0: this sample failed; texts are NULL then */
+    const char *error;                   /* its message; NULL when it did not fail */
+    const char *text;                    /* the answer, after postprocess */
+    const char *thinking;                /* the thought, apart; NULL if none */
+    const char *raw_text;                /* all that was generated, without special tokens */
+    const int32_t *tokens;               /* all generated ids, the end token included */
+    size_t n_tokens;                     /* how many those are */
+    size_t n_prompt_tokens;              /* of the prompt */
+    size_t n_cached_tokens;              /* of the prompt, taken from a shared prefix */
+    karma_finish_reason finish_reason;   /* why it ended */
     unsigned flags;                      /* karma_output_flag */
     const karma_token_logprob *logprobs; /* [n_tokens] when asked for, else NULL */
     const float *prompt_logprobs; /* [n_prompt_tokens], [0] is 0; when asked for, else NULL */
+    /* Of speech, when asked for: {"language", "duration", "segments": [{"text", "begin", "end",
+     * "confidence"}, ...]}, times in seconds; else NULL. */
+    const char *segments_json;
 } karma_output;
 
 #ifdef __cplusplus

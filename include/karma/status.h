@@ -65,8 +65,8 @@ enum karma_status_order {
 
 /* KARMA_OK, KARMA_DONE (an iteration has ended; not a failure), or a negative KARMA_E_*. */
 typedef enum karma_status {
-    KARMA_OK = 0,
-    KARMA_DONE = 1,
+    KARMA_OK = 0,   /* it worked */
+    KARMA_DONE = 1, /* there is no more; not a failure */
 #define X(name, exit_status, text) KARMA_E_##name = -(int)KARMA_STATUS_ORDER_##name,
     KARMA_STATUS_LIST(X)
 #undef X
@@ -84,6 +84,10 @@ KARMA_API karma_status karma_status_from_name(const char *name);
 /* The line that describes this thread's last failure, without code or newline; at most 1,023
  * bytes of printable text. Lent until the thread's next failing call. Never NULL. */
 KARMA_API const char *karma_error_message(void);
+
+/* For a function that the library calls (a class's, a metric's, ...) and that fails: make message
+ * this thread's and return st. NULL: st's own text. A st that is no failure becomes E_INTERNAL. */
+KARMA_API karma_status karma_fail(karma_status st, const char *message);
 
 #ifdef __cplusplus
 }

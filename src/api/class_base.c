@@ -23,7 +23,7 @@ static const karma_option_spec options[] = {
     {.name = "device",
      .type = KARMA_OPTION_STRING,
      .default_json = "\"auto\"",
-     .help = "where to compute: auto, cpu, or a device this build has"},
+     .help = "where to compute: auto, cpu, cuda or cuda:N; one that is not there is an error"},
     {.name = "dtype",
      .type = KARMA_OPTION_STRING,
      .default_json = "\"auto\"",
@@ -42,6 +42,9 @@ static const karma_option_spec options[] = {
      .min = 0,
      .max = 1 << 30,
      .help = "ceiling for weights, cache and scratch; 0: 90 % of the machine's"},
+    {.name = "fallback",
+     .type = KARMA_OPTION_JSON,
+     .help = "a model's name or path, or a list of them, to take when this one cannot be loaded"},
     {.name = "n_ctx",
      .type = KARMA_OPTION_INT,
      .default_json = "0",
@@ -178,19 +181,6 @@ karma_status base_postprocess(karma_model *m, karma_output *o) {
     const char *text = o->text ? o->text : "";
     strip_range(text, strlen(text), &begin, &end);
     return karma_output_set_text(o, text + begin, end - begin);
-}
-
-/* Kinds of model that karma knows by metadata and cannot compute. */
-karma_status speech_load(karma_model *m) {
-    return status_fail(KARMA_E_UNSUPPORTED,
-                       "%s: a speech recognition model; this version of karma runs text models",
-                       status_quotez(karma_model_name(m)));
-}
-
-karma_status embedding_load(karma_model *m) {
-    return status_fail(KARMA_E_UNSUPPORTED,
-                       "%s: an embedding model; this version of karma runs text models",
-                       status_quotez(karma_model_name(m)));
 }
 
 static const char *const aliases[] = {"BaseHFModel", "karma.models.base_model_abs.BaseModel",

@@ -138,8 +138,11 @@ struct run {
     karma_model *m;
     const karma_run_io *io;
     struct engine *engine;
+    int64_t bytes;      /* of the engine */
     struct arena arena; /* options and jobs */
     karma_generate_options generate;
+    karma_thought thought; /* generate.thought is it, or NULL */
+    int32_t thought_end[16];
     struct render_options render;
     const char *truncate;
     struct job *jobs, *free_jobs;
@@ -206,9 +209,7 @@ static void put_output(struct run *r, const struct job *job, const karma_output 
         box->out.text = box->out.raw_text;
         box->out.thinking = NULL;
         box->prompt_opens_thought = job->prompt_opens_thought;
-        struct output_box *before = output_box_enter(box);
-        st = class_holder(r->m->plan.cls, SLOT_POSTPROCESS)->postprocess(r->m, &box->out);
-        output_box_enter(before);
+        st = checked_postprocess(r->m, box);
         flags = box->out.flags;
     }
     if (st < 0)
@@ -285,12 +286,16 @@ static karma_status make_ids(struct run *r, struct job *job) {
 static karma_status prepare(struct run *r, const karma_sample *sample, struct job *job) {
     prompt_reset(&r->prompt);
     if (sample->key && !(job->key = mem_strdup(sample->key))) return KARMA_E_NOMEM;
-    karma_status st =
-        class_holder(r->m->plan.cls, SLOT_PREPROCESS)->preprocess(r->m, sample, &r->prompt);
+    karma_status st = checked_preprocess(r->m, sample, &r->prompt);
     if (st == KARMA_OK) st = make_ids(r, job);
     if (st < 0) return st;
     karma_generate_options g = r->generate;
-    g.stream_key = job->key;
+    g.stream_key = is_made_key(job->key) ? NULL : job->key;
+    karma_thought thought = r->thought;
+    if (g.thought) {
+        thought.begun = job->prompt_opens_thought;
+        g.thought = &thought;
+    }
     return engine_submit(r->engine, job->key, r->ids.ids, r->ids.count, &g, on_done,
                          r->io->stream ? on_text : NULL, job);
 }
@@ -312,25 +317,69 @@ static void take_samples(struct run *r, bool *drained) {
             *drained = true;
         else if (st < 0)
             r->st = st;
+        else if (!sample)
+            r->st = status_fail(KARMA_E_USAGE, "next() said OK and gave no sample");
         else
             submit(r, sample);
     }
 }
 
-static karma_status begin(struct run *r) {
-    const karma_model *m = r->m;
+karma_engine_options generate_engine_options(const karma_model *m) {
     karma_engine_options options = karma_engine_defaults();
     options.max_sequences = (int32_t)model_arg_int(m, "max_sequences", options.max_sequences);
     if (options.max_rows < options.max_sequences) options.max_rows = options.max_sequences;
     options.max_memory_mb = model_arg_int(m, "max_memory_mb", 0);
     options.n_ctx = (int32_t)model_arg_int(m, "n_ctx", 0);
+    return options;
+}
+
+static karma_status one_id(const struct tokenizer *t, const char *mark, int32_t *id) {
+    *id = tokenizer_find(t, mark, strlen(mark));
+    if (*id >= 0) return KARMA_OK;
+    return status_fail(KARMA_E_UNSUPPORTED,
+                       "model argument thinking_budget: the tokenizer has no token %s", mark);
+}
+
+/* The bound that thinking_budget sets, if it has a value. */
+static karma_status bound_thought(struct run *r) {
+    static const char end[] = "\n</think>\n\n";
+    const struct tokenizer *t = r->m->text.tokenizer;
+    const int64_t budget = model_arg_int(r->m, "thinking_budget", -1);
+    struct encode_options as_it_is = {0};
+    struct tokens ids = {0};
+    if (budget < 0) return KARMA_OK;
+    karma_status st = one_id(t, "<think>", &r->thought.begin);
+    if (st == KARMA_OK) st = one_id(t, "</think>", &r->thought.close);
+    if (st == KARMA_OK) st = tokenizer_encode(t, end, strlen(end), &as_it_is, &ids, NULL);
+    if (st == KARMA_OK && ids.count > sizeof(r->thought_end) / sizeof(r->thought_end[0]))
+        st = status_fail(KARMA_E_UNSUPPORTED,
+                         "model argument thinking_budget: the end of a "
+                         "thought is %zu tokens",
+                         ids.count);
+    if (st == KARMA_OK) {
+        memcpy(r->thought_end, ids.ids, ids.count * sizeof(*ids.ids));
+        r->thought.max_tokens = (int32_t)budget;
+        r->thought.end = r->thought_end;
+        r->thought.n_end = ids.count;
+        r->generate.thought = &r->thought;
+    }
+    tokens_release(&ids);
+    return st;
+}
+
+static karma_status begin(struct run *r) {
+    const karma_model *m = r->m;
+    const karma_engine_options options = generate_engine_options(m);
     r->truncate = model_arg_str(m, "truncate", "none");
     r->render.safe = strcmp(model_arg_str(m, "special_tokens", "compat"), "safe") == 0;
     karma_status st = generate_options(&r->arena, m, &r->generate);
+    if (st == KARMA_OK) st = bound_thought(r);
     if (st == KARMA_OK) st = template_variables(&r->arena, m, &r->render.variables);
     if (st == KARMA_OK) st = generate_clock(m, &r->render.now_s);
     if (st == KARMA_OK) st = engine_create(m->model, m->text.tokenizer, &options, &r->engine);
     if (st < 0) return st;
+    r->bytes = engine_bytes(r->engine);
+    model_count_cache(r->m, r->bytes);
     r->n_jobs = (size_t)options.max_sequences * 2;
     r->jobs = arena_calloc(&r->arena, r->n_jobs, sizeof(*r->jobs));
     if (!r->jobs) return KARMA_E_NOMEM;
@@ -343,6 +392,7 @@ static karma_status begin(struct run *r) {
 
 static void end(struct run *r) {
     engine_destroy(r->engine);
+    model_count_cache(r->m, -r->bytes);
     for (size_t i = 0; r->jobs && i < r->n_jobs; i++)
         mem_free(r->jobs[i].key);
     prompt_release(&r->prompt);

@@ -8,13 +8,16 @@
 #include <string.h>
 
 #include "api/api.h"
+#include "api/isolate.h"
+#include "api/plugin.h"
 #include "base/cpu.h"
 #include "base/file.h"
 #include "base/sha256.h"
 
 /* Arguments that no answer depends on, of every class. */
-static const char *const speed_only[] = {"model_name_or_path", "device",       "dtype", "threads",
-                                         "max_memory_mb",      "max_sequences"};
+static const char *const speed_only[] = {
+    "model_name_or_path", "device",        "dtype",    "threads",
+    "max_memory_mb",      "max_sequences", "fallback", "plugin_timeout_s"};
 
 static bool is_speed_only(const char *name) {
     for (size_t i = 0; i < sizeof(speed_only) / sizeof(speed_only[0]); i++)
@@ -90,7 +93,7 @@ static karma_status add_checkpoint(struct arena *a, karma_model *m, struct json 
     karma_status st = KARMA_OK;
     *found = true;
     if (!ck) {
-        st = checkpoint_locate(a, m->plan.path, m->plan.revision, &path);
+        st = model_locate(a, m->plan.path, m->plan.revision, &path);
         if (st == KARMA_OK) st = checkpoint_open(path, &opened);
         ck = opened;
         /* A class that loads in its own way need not have a checkpoint. One that is there but could
@@ -105,6 +108,7 @@ static karma_status add_checkpoint(struct arena *a, karma_model *m, struct json 
     if (st == KARMA_OK) st = json_set(a, object, "checkpoint", json_new_string(a, hex));
     if (st == KARMA_OK) st = companions_digest(a, ck, hex);
     if (st == KARMA_OK) st = json_set(a, object, "text_files", json_new_string(a, hex));
+    if (st == KARMA_OK) st = speech_identity(a, m, ck, object);
     checkpoint_close(opened);
     return st;
 }
@@ -128,12 +132,18 @@ karma_status karma_model_identity(karma_model *m, char **json) {
     const struct json *args, *all;
     bool has_checkpoint;
     *json = NULL;
+    /* With fall-backs only a load can tell which model it is. */
+    karma_status st = model_arg(m, "fallback") ? karma_model_load(m) : KARMA_OK;
+    if (st < 0) return st;
+    if (m->loaded && isolated(m)) return isolated_identity(m, json); /* it has the corpus */
     struct json *object = json_new_object(&a);
-    karma_status st = object ? sorted(&a, m->plan.args, true, &args) : KARMA_E_NOMEM;
+    st = object ? sorted(&a, m->plan.args, true, &args) : KARMA_E_NOMEM;
     if (st == KARMA_OK) st = json_set(&a, object, "arguments", args);
     if (st == KARMA_OK) st = json_set(&a, object, "class", json_new_string(&a, m->plan.cls->name));
+    if (st == KARMA_OK) st = plugin_identity(&a, m->plan.cls, object);
     if (st == KARMA_OK) st = add_checkpoint(&a, m, object, &has_checkpoint);
     if (st == KARMA_OK && has_checkpoint) st = add_device(&a, m, object);
+    if (st == KARMA_OK) st = embedding_identity(&a, m, object);
     if (st == KARMA_OK && !has_checkpoint)
         st = json_set(&a, object, "name", json_new_string(&a, m->plan.name));
     if (st == KARMA_OK) st = sorted(&a, object, false, &all);

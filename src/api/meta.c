@@ -327,6 +327,27 @@ static karma_status check_object(struct arena *a, const char *where, const char 
     return check_secrets(where, *out);
 }
 
+/* A name, or names joined by dots. Whether there is such a class is for those who make a model of
+ * it to find out: a meta may be there before its class. */
+static karma_status check_class_path(const char *path) {
+    size_t in_name = 0;
+    for (const char *p = path;; p++) {
+        const unsigned char c = (unsigned char)*p;
+        if (c == '.' || c == 0) {
+            if (in_name == 0) break;
+            if (c == 0) return KARMA_OK;
+            in_name = 0;
+        } else if (c <= ' ' || c == 0x7F || strchr("/\\\"'`()[]{}<>,;:", c)) {
+            break;
+        } else {
+            in_name++;
+        }
+    }
+    return status_fail(KARMA_E_SYNTAX,
+                       "loader_class: expected a class's name or a dotted path, found \"%s\"",
+                       status_quotez(path));
+}
+
 static karma_status check_utf8(const char *where, const char *s) {
     if (!s || utf8_valid(s, strlen(s), NULL)) return KARMA_OK;
     return status_fail(KARMA_E_ENCODING, "%s: \"%s\" is not valid UTF-8", where, status_quotez(s));
@@ -372,8 +393,7 @@ karma_status karma_model_meta_check(const karma_model_meta *meta) {
             st = status_fail(KARMA_E_DUPLICATE, "extra keys: \"%s\" is a field of its own",
                              extra->u.object.members[i].key);
     arena_release(&a);
-    const karma_model_class *cls;
-    if (st == KARMA_OK) st = karma_find_model_class(meta->loader_class, &cls);
+    if (st == KARMA_OK) st = check_class_path(meta->loader_class);
     return status_prefix(st, "%s", status_quotez(meta->name));
 }
 

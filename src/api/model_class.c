@@ -1,6 +1,6 @@
 /*
  * model_class.c - the classes of models: the built-in ones and those a program registers, found by
- * name or alias, and inheritance between their tables.
+ * name, alias or the last part of a dotted path, and inheritance between their tables.
  */
 #include "karma/model_class.h"
 
@@ -10,6 +10,7 @@
 #include "api/api.h"
 #include "base/mem.h"
 #include "base/nearest.h"
+#include "karma/plugin.h"
 
 static struct {
     const karma_model_class **classes; /* registered ones, in order */
@@ -44,6 +45,8 @@ static bool fills(const karma_model_class *cls, enum class_slot slot) {
         return cls->run != NULL;
     case SLOT_POSTPROCESS:
         return cls->postprocess != NULL;
+    case SLOT_EMBED:
+        return cls->embed != NULL;
     }
     return false;
 }
@@ -77,11 +80,23 @@ karma_status karma_base_postprocess(const karma_model_class *cls, karma_model *m
     return holder_above(cls, SLOT_POSTPROCESS)->postprocess(m, o);
 }
 
+karma_status karma_base_embed(const karma_model_class *cls, karma_model *m,
+                              const char *const *texts, size_t n,
+                              const karma_embed_options *options, float *out) {
+    const karma_model_class *holder = holder_above(cls, SLOT_EMBED);
+    if (!holder->embed)
+        return status_fail(KARMA_E_UNSUPPORTED, "model class %s: none of its bases makes vectors",
+                           status_quotez(cls->name));
+    return holder->embed(m, texts, n, options, out);
+}
+
 void class_options(const karma_model_class *cls,
-                   const karma_option_spec *tables[CLASS_MAX_DEPTH + 1]) {
+                   const karma_option_spec *tables[CLASS_MAX_TABLES]) {
     size_t n = 0;
+    const karma_option_spec *of_plugins = karma_plugin_class_options(cls);
     for (; cls && n < CLASS_MAX_DEPTH; cls = class_base_of(cls))
         if (cls->options) tables[n++] = cls->options;
+    if (of_plugins) tables[n++] = of_plugins;
     tables[n] = NULL;
 }
 
@@ -103,7 +118,19 @@ static const karma_model_class *find(const char *name) {
     return NULL;
 }
 
-static karma_status check(const karma_model_class *cls) {
+/* The class a dotted path means when none answers to all of it: the one named by its last part, so
+ * that "my.module.GemmaModel" needs no such module. With the lock held. */
+static const karma_model_class *find_last_part(const char *path) {
+    const char *dot = strrchr(path, '.');
+    if (!dot) return NULL;
+    for (size_t i = 0; catalog_classes[i]; i++)
+        if (strcmp(catalog_classes[i]->name, dot + 1) == 0) return catalog_classes[i];
+    for (size_t i = 0; i < added.count; i++)
+        if (strcmp(added.classes[i]->name, dot + 1) == 0) return added.classes[i];
+    return NULL;
+}
+
+karma_status class_check(const karma_model_class *cls) {
     if (cls->abi_version != KARMA_CLASS_ABI || cls->struct_size != sizeof(*cls))
         return status_fail(KARMA_E_ABI,
                            "model class: made for interface %u with %u bytes, this library has %d "
@@ -142,12 +169,23 @@ static karma_status add(const karma_model_class *cls) {
 }
 
 karma_status karma_register_model_class(const karma_model_class *cls) {
-    karma_status st = check(cls);
+    karma_status st = class_check(cls);
     if (st < 0) return st;
     enter();
     st = add(cls);
     mtx_unlock(&lock);
     return st;
+}
+
+void class_unregister(const karma_model_class *cls) {
+    enter();
+    for (size_t i = 0; i < added.count; i++) {
+        if (added.classes[i] != cls) continue;
+        memmove(&added.classes[i], &added.classes[i + 1],
+                (--added.count - i) * sizeof(*added.classes));
+        break;
+    }
+    mtx_unlock(&lock);
 }
 
 /* With the lock held. Dotted names are long, so only short ones are offered. */
@@ -166,12 +204,12 @@ static karma_status not_found(const char *name) {
             names[n + i] = added.classes[i]->name;
         near = nearest_name(last ? last + 1 : name, names, n + added.count);
     }
-    karma_status st =
-        near < 0
-            ? status_fail(KARMA_E_NOTFOUND, "loader_class: there is no class '%s'",
-                          status_quotez(name))
-            : status_fail(KARMA_E_NOTFOUND, "loader_class: there is no class '%s'; nearest: %s",
-                          status_quotez(name), names[near]);
+    /* In two pieces: what a quote holds is less than some dotted paths have. */
+    enum { PIECE = 60 };
+    const size_t len = strnlen(name, PIECE);
+    karma_status st = status_fail(KARMA_E_NOTFOUND, "loader_class: there is no class '%s%s'%s%s",
+                                  status_quote(name, len), status_quotez(name + len),
+                                  near < 0 ? "" : "; nearest: ", near < 0 ? "" : names[near]);
     arena_release(&a);
     return st;
 }
@@ -179,6 +217,7 @@ static karma_status not_found(const char *name) {
 karma_status karma_find_model_class(const char *name, const karma_model_class **cls) {
     enter();
     *cls = find(name);
+    if (!*cls) *cls = find_last_part(name);
     karma_status st = *cls ? KARMA_OK : not_found(name);
     mtx_unlock(&lock);
     return st;

@@ -89,20 +89,28 @@ struct output_box *output_box_of(karma_output *o) {
     return current_box && o == &current_box->out ? current_box : NULL;
 }
 
-static karma_status keep(karma_output *o, const char *text, size_t len, const char **out) {
-    struct output_box *box = output_box_of(o);
-    if (!box)
+static karma_status keep(karma_output *o, const char *text, size_t len, struct output_box **box,
+                         const char **out) {
+    *box = output_box_of(o);
+    if (!*box)
         return status_fail(KARMA_E_USAGE, "this output is not one that postprocess() was given");
-    char *copy = arena_strndup(&box->arena, text, len);
-    if (!copy) return KARMA_E_NOMEM;
-    *out = copy;
-    return KARMA_OK;
+    if (!text && len > 0) return status_fail(KARMA_E_USAGE, "an output's text is NULL");
+    *out = arena_strndup(&(*box)->arena, text ? text : "", len);
+    return *out ? KARMA_OK : KARMA_E_NOMEM;
 }
 
 karma_status karma_output_set_text(karma_output *o, const char *text, size_t len) {
-    return keep(o, text, len, &o->text);
+    struct output_box *box = NULL;
+    const char *copy = NULL;
+    karma_status st = keep(o, text, len, &box, &copy);
+    if (st == KARMA_OK) o->text = box->text_set = copy;
+    return st;
 }
 
 karma_status karma_output_set_thinking(karma_output *o, const char *text, size_t len) {
-    return keep(o, text, len, &o->thinking);
+    struct output_box *box = NULL;
+    const char *copy = NULL;
+    karma_status st = keep(o, text, len, &box, &copy);
+    if (st == KARMA_OK) o->thinking = box->thinking_set = copy;
+    return st;
 }

@@ -240,6 +240,38 @@ karma_status karma_register_model_meta(const karma_model_meta *meta) {
     return st;
 }
 
+karma_status registry_add_all(const karma_model_meta *const *metas, size_t n) {
+    struct arena a = {0};
+    struct map names = {0};
+    size_t count = 0;
+    struct entry *entries = arena_calloc(&a, n ? n : 1, sizeof(*entries));
+    karma_status st = entries ? KARMA_OK : KARMA_E_NOMEM;
+    for (size_t i = 0; st == KARMA_OK && i < n; i++) {
+        struct map_entry *seen;
+        bool added = true;
+        st = karma_model_meta_check(metas[i]);
+        if (st == KARMA_OK)
+            st = map_put(&names, metas[i]->name, strlen(metas[i]->name), &seen, &added);
+        if (st == KARMA_OK && !added)
+            st = status_fail(KARMA_E_DUPLICATE, "meta \"%s\" is given twice",
+                             status_quotez(metas[i]->name));
+        if (st == KARMA_OK) st = copy_entry(metas[i], &entries[i]);
+        count += st == KARMA_OK;
+    }
+    if (st == KARMA_OK && n > 0) {
+        st = enter();
+        if (st == KARMA_OK) st = reserve(n);
+        for (size_t i = 0; st == KARMA_OK && i < n; i++)
+            insert(entries[i]);
+        leave();
+    }
+    for (size_t i = 0; st < 0 && i < count; i++)
+        arena_release(&entries[i].arena);
+    map_release(&names);
+    arena_release(&a);
+    return st;
+}
+
 karma_status karma_register_model_file(const char *path) {
     karma_status st = enter();
     if (st == KARMA_OK) st = register_file(path);

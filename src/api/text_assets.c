@@ -18,8 +18,15 @@
 enum { MAX_TEMPLATE_BYTES = 1 << 20 };
 
 static const char *const companions[] = {
-    "chat_template.jinja",     "chat_template.json", "generation_config.json",
-    "special_tokens_map.json", "tokenizer.json",     "tokenizer_config.json",
+    "chat_template.jinja",
+    "chat_template.json",
+    "generation_config.json",
+    "special_tokens_map.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "merges.txt",
+    "vocab.json",
+    "vocab.txt",
 };
 enum { N_COMPANIONS = sizeof(companions) / sizeof(companions[0]) };
 
@@ -333,17 +340,91 @@ static karma_status check_rows(const struct tokenizer *t, int64_t n_rows) {
 
 /* ---- a Hugging Face folder ---- */
 
-static karma_status load_tokenizer_json(struct text_assets *t, const struct checkpoint *ck) {
+/* What tokenizer_config.json says of a vocabulary that has no tokenizer.json; what it does not name
+ * of the special tokens, special_tokens_map.json may. */
+static karma_status vocab_config(struct text_assets *t, const struct checkpoint *ck,
+                                 struct json **config) {
+    static const char *const keys[] = {"add_bos_token",
+                                       "add_eos_token",
+                                       "add_prefix_space",
+                                       "added_tokens_decoder",
+                                       "additional_special_tokens",
+                                       "bos_token",
+                                       "cls_token",
+                                       "do_lower_case",
+                                       "eos_token",
+                                       "extra_special_tokens",
+                                       "mask_token",
+                                       "pad_token",
+                                       "sep_token",
+                                       "strip_accents",
+                                       "tokenize_chinese_chars",
+                                       "tokenizer_class",
+                                       "unk_token",
+                                       NULL};
+    struct json *map = NULL;
+    karma_status st = read_companion(&t->arena, ck, "tokenizer_config.json", keys, config);
+    if (st == KARMA_OK) st = read_companion(&t->arena, ck, "special_tokens_map.json", keys, &map);
+    if (st == KARMA_OK && !*config) {
+        *config = json_new_object(&t->arena);
+        if (!*config) return KARMA_E_NOMEM;
+    }
+    for (size_t i = 0; st == KARMA_OK && map && i < N_SPECIAL; i++) {
+        const char *name = special_names[i].name;
+        const struct json *value = json_get(map, name);
+        if (value && !json_get(*config, name)) st = json_set(&t->arena, *config, name, value);
+    }
+    return st;
+}
+
+/* A WordPiece vocabulary without a tokenizer.json, as the oldest BERT folders have it. */
+static karma_status load_vocab_txt(struct text_assets *t, const struct checkpoint *ck,
+                                   bool *found) {
+    struct file_map map;
+    struct json *config;
+    karma_status st = map_companion(&t->arena, ck, "vocab.txt", &map, found);
+    if (st < 0 || !*found) return st;
+    st = vocab_config(t, ck, &config);
+    if (st == KARMA_OK)
+        st = tokenizer_from_vocab_txt((const char *)map.data, map.size, config, "vocab.txt",
+                                      &t->tokenizer);
+    file_map_close(&map);
+    return st;
+}
+
+/* A byte-level BPE without a tokenizer.json: vocab.json and merges.txt. */
+static karma_status load_vocab_merges(struct text_assets *t, const struct checkpoint *ck,
+                                      bool *found) {
+    struct file_map vocab, merges = {0};
+    struct json *config;
+    karma_status st = map_companion(&t->arena, ck, "vocab.json", &vocab, found);
+    if (st < 0 || !*found) return st;
+    st = map_companion(&t->arena, ck, "merges.txt", &merges, found);
+    if (st == KARMA_OK && *found) st = vocab_config(t, ck, &config);
+    if (st == KARMA_OK && *found)
+        st = tokenizer_from_vocab_merges((const char *)vocab.data, vocab.size,
+                                         (const char *)merges.data, merges.size, NULL, config,
+                                         &t->tokenizer);
+    file_map_close(&merges);
+    file_map_close(&vocab);
+    return st;
+}
+
+static karma_status load_tokenizer_files(struct text_assets *t, const struct checkpoint *ck) {
     struct file_map map;
     bool found;
     karma_status st = map_companion(&t->arena, ck, "tokenizer.json", &map, &found);
     if (st < 0) return st;
-    if (!found)
-        return status_fail(KARMA_E_MISSING, "%s: tokenizer.json is missing",
-                           status_quotez(checkpoint_folder(ck)));
-    st = tokenizer_from_json((const char *)map.data, map.size, "tokenizer.json", &t->tokenizer);
-    file_map_close(&map);
-    return st;
+    if (found) {
+        st = tokenizer_from_json((const char *)map.data, map.size, "tokenizer.json", &t->tokenizer);
+        file_map_close(&map);
+        return st;
+    }
+    st = load_vocab_txt(t, ck, &found);
+    if (st == KARMA_OK && !found) st = load_vocab_merges(t, ck, &found);
+    if (st < 0 || found) return st;
+    return status_fail(KARMA_E_MISSING, "%s: tokenizer.json is missing",
+                       status_quotez(checkpoint_folder(ck)));
 }
 
 static karma_status load_hf(struct text_assets *t, const struct checkpoint *ck, int64_t n_rows) {
@@ -352,7 +433,7 @@ static karma_status load_hf(struct text_assets *t, const struct checkpoint *ck, 
                                               "cls_token",     "mask_token", NULL};
     static const char *const template_keys[] = {"chat_template", NULL};
     struct json *config, *map, *processor, *specials = json_new_object(&t->arena);
-    karma_status st = specials ? load_tokenizer_json(t, ck) : KARMA_E_NOMEM;
+    karma_status st = specials ? load_tokenizer_files(t, ck) : KARMA_E_NOMEM;
     if (st == KARMA_OK) st = check_rows(t->tokenizer, n_rows);
     if (st == KARMA_OK)
         st = read_companion(&t->arena, ck, "tokenizer_config.json", config_keys, &config);
@@ -558,6 +639,24 @@ karma_status text_assets_load(const struct checkpoint *ck, int64_t n_rows,
         log_note("%s has no chat template: a prompt is continued as it stands",
                  status_quotez(checkpoint_path(ck)));
     return KARMA_OK;
+}
+
+karma_status text_assets_load_tokenizer(const struct checkpoint *ck, int64_t n_rows,
+                                        struct text_assets *out) {
+    struct arena tables_arena = {0};
+    struct tokenizer_tables tables = {0};
+    karma_status st;
+    memset(out, 0, sizeof(*out));
+    if (checkpoint_container(ck) == CONTAINER_GGUF) {
+        st = fill_tables(&tables_arena, checkpoint_gguf(ck), &tables);
+        if (st == KARMA_OK) st = tokenizer_from_tables(&tables, &out->tokenizer);
+    } else {
+        st = load_tokenizer_files(out, ck);
+    }
+    if (st == KARMA_OK) st = check_rows(out->tokenizer, n_rows);
+    arena_release(&tables_arena);
+    if (st < 0) text_assets_release(out);
+    return st;
 }
 
 void text_assets_release(struct text_assets *t) {

@@ -28,6 +28,9 @@ struct text_assets {
 /* n_rows: rows of the embedding. A tokenizer that needs more is E_SHAPE. On failure *out is empty
  * again. */
 karma_status text_assets_load(const struct checkpoint *ck, int64_t n_rows, struct text_assets *out);
+/* The tokenizer alone, for models that answer no prompts. */
+karma_status text_assets_load_tokenizer(const struct checkpoint *ck, int64_t n_rows,
+                                        struct text_assets *out);
 void text_assets_release(struct text_assets *t);
 
 /* What generate() of the reference does when a checkpoint says nothing, and 1,024 new tokens. */

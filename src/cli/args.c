@@ -4,18 +4,31 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "karma/plugin.h"
 
-enum { MAX_ARGUMENT_BYTES = 128 << 10, MAX_OPTIONS = 64 };
+enum { MAX_ARGUMENT_BYTES = 128 << 10, MAX_OPTIONS = 64, MAX_PLUGINS = 64 };
+
+/* What was said of plugins, before the command and after it. */
+static struct {
+    const char *files[MAX_PLUGINS];
+    size_t n_files;
+    bool isolate, not_the_users;
+} plugins;
+static const char *const global_names[] = {"--plugin", "--isolate-plugins", "--no-user-plugins"};
+enum { N_GLOBALS = sizeof(global_names) / sizeof(global_names[0]) };
 
 static void print_help(const struct cli_command *c) {
     printf("usage: karma %s %s\n\n%s\n", c->name, c->arguments, c->summary);
-    if (c->options[0].name) puts("\noptions:");
+    puts("\noptions:");
     for (const struct cli_option *o = c->options; o->name; o++) {
         char left[64];
         snprintf(left, sizeof(left), "%s%s%s", o->name, o->value_name ? " " : "",
                  o->value_name ? o->value_name : "");
         printf("  %-26s %s\n", left, o->help);
     }
+    puts("  --plugin FILE              load a plugin; may be given several times\n"
+         "  --isolate-plugins          run the models of plugins in processes of their own\n"
+         "  --no-user-plugins          leave out those of the user's plugin folder");
 }
 
 /* UTF-8 of sane length: what comes later may then print and store it. jansson checks UTF-8. */
@@ -24,9 +37,52 @@ static karma_status check_text(const char *what, const char *text) {
         return cli_error(KARMA_E_USAGE, "%s: longer than %d bytes", what, MAX_ARGUMENT_BYTES);
     }
     json_t *probe = json_string(text);
-    if (!probe) return cli_error(KARMA_E_USAGE, "%s: not valid UTF-8", what);
+    if (!probe) {
+        json_t *plain = json_string("a"); /* which fails for want of memory alone */
+        const bool has_memory = plain != NULL;
+        json_decref(plain);
+        return has_memory ? cli_error(KARMA_E_USAGE, "%s: not valid UTF-8", what)
+                          : cli_error(KARMA_E_NOMEM, "out of memory");
+    }
     json_decref(probe);
     return KARMA_OK;
+}
+
+static karma_status take_global(int argc, char **argv, int *at) {
+    const char *arg = argv[*at], *equals = strchr(arg, '=');
+    if (strncmp(arg, global_names[0], strlen(global_names[0])) == 0) {
+        const char *value = equals ? equals + 1 : *at + 1 < argc ? argv[++*at] : NULL;
+        if (!value || !*value)
+            return cli_error(KARMA_E_USAGE, "%s needs a value (FILE)", global_names[0]);
+        if (plugins.n_files == MAX_PLUGINS)
+            return cli_error(KARMA_E_USAGE, "more than %d plugins", MAX_PLUGINS);
+        plugins.files[plugins.n_files++] = value;
+        return check_text(global_names[0], value);
+    }
+    if (equals) return cli_error(KARMA_E_USAGE, "%.*s takes no value", (int)(equals - arg), arg);
+    bool *flag = strcmp(arg, global_names[1]) == 0 ? &plugins.isolate : &plugins.not_the_users;
+    if (*flag) return cli_error(KARMA_E_USAGE, "%s is given twice", arg);
+    *flag = true;
+    return KARMA_OK;
+}
+
+int cli_take_global(int argc, char **argv, int *at) {
+    const size_t len = strcspn(argv[*at], "=");
+    for (int i = 0; i < N_GLOBALS; i++) {
+        if (strlen(global_names[i]) != len || memcmp(global_names[i], argv[*at], len) != 0)
+            continue;
+        return take_global(argc, argv, at) < 0 ? -1 : 1;
+    }
+    return 0;
+}
+
+/* The user's own first, then those named, in their order. */
+static karma_status load_plugins(void) {
+    karma_isolate_plugins(plugins.isolate);
+    karma_status st = plugins.not_the_users ? KARMA_OK : karma_load_user_plugins();
+    for (size_t i = 0; i < plugins.n_files && st == KARMA_OK; i++)
+        st = karma_load_plugin(plugins.files[i]);
+    return st;
 }
 
 static const struct cli_option *find(const struct cli_command *c, const char *name, size_t len) {
@@ -42,6 +98,8 @@ static karma_status unknown_option(const struct cli_command *c, const char *name
     for (const struct cli_option *o = c->options; o->name && n < MAX_OPTIONS; o++) {
         names[n++] = o->name;
     }
+    for (size_t i = 0; i < N_GLOBALS && n < MAX_OPTIONS; i++)
+        names[n++] = global_names[i];
     char given[64];
     snprintf(given, sizeof(given), "%.*s", (int)(len < 60 ? len : 60), name);
     const int near = karma_nearest_name(given, names, n);
@@ -63,6 +121,8 @@ static karma_status parse_option(struct parse *p) {
     const char *equals = strchr(arg, '=');
     const size_t len = equals ? (size_t)(equals - arg) : strlen(arg);
     const struct cli_option *o = find(p->c, arg, len);
+    const int global = o ? 0 : cli_take_global(p->argc, p->argv, &p->at);
+    if (global) return global < 0 ? KARMA_E_USAGE : KARMA_OK;
     if (!o) return unknown_option(p->c, arg, len);
     const size_t index = (size_t)(o - p->c->options);
     if (p->seen[index]) return cli_error(KARMA_E_USAGE, "%s is given twice", o->name);
@@ -113,7 +173,8 @@ int cli_parse(const struct cli_command *c, int argc, char **argv, const char **p
         }
     }
     struct parse p = {.c = c, .argc = argc, .argv = argv};
-    const karma_status st = parse_all(&p, positional);
+    karma_status st = parse_all(&p, positional);
+    if (st == KARMA_OK) st = load_plugins();
     return st < 0 ? cli_fail(st) : -1;
 }
 

@@ -33,8 +33,13 @@ struct cli_command {
     int min_positional, max_positional;
 };
 
-/* Parse argv after the command's name. *positional: pointers into argv, max_positional + 1 long.
- * Returns -1 to go on, else the exit status (--help: 0; a mistake: 2, the line is printed). */
+/* Options of every command, before or after its name: plugins. If argv[*at] is one, take it and its
+ * value (*at is then the last word taken) and return 1; 0: it is none; < 0: a mistake. */
+int cli_take_global(int argc, char **argv, int *at);
+
+/* Parse argv after the command's name, and load the plugins asked for. *positional: pointers into
+ * argv, max_positional + 1 long. Returns -1 to go on, else the exit status (--help: 0; a mistake:
+ * 2, the line is printed). */
 int cli_parse(const struct cli_command *c, int argc, char **argv, const char **positional);
 
 /* A whole number in [min, max]; E_USAGE naming the option. */
@@ -83,8 +88,18 @@ int signals_exit_status(void); /* 130 or 143 */
 /* The options of a command that runs a model; NULL where the user gave none. */
 struct model_options {
     const char *path, *config, *args, *seed, *threads, *device, *batch_size, *max_tokens;
+    const char *max_memory;     /* "2G", "800M" */
+    const char *fallback;       /* names or paths, comma-separated */
     const char *special_tokens; /* "safe" or "compat", unless config or args say otherwise */
 };
+/* Rows for the option tables of all of them. */
+#define MODEL_LOAD_OPTIONS(mo)                                                                     \
+    {"--max-memory", "SIZE", "ceiling for weights, cache and scratch: 2G, 800M",                   \
+     .value = &(mo).max_memory},                                                                   \
+    {                                                                                              \
+        "--fallback", "NAME[,NAME]", "models to take when MODEL cannot be loaded",                 \
+            .value = &(mo).fallback                                                                \
+    }
 /* Put the command line's shorthands (seed, threads, ...) among the --model-args, which count more
  * than the config file; one that is there already is E_USAGE. The config file is read as text.
  * *config_json and *args_json: free() them; NULL when there are none. */
@@ -99,5 +114,7 @@ int cmd_list(int argc, char **argv);
 int cmd_info(int argc, char **argv);
 int cmd_run(int argc, char **argv);
 int cmd_eval(int argc, char **argv);
+int cmd_embed(int argc, char **argv);
+int cmd_transcribe(int argc, char **argv);
 
 #endif

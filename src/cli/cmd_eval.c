@@ -202,10 +202,10 @@ int cmd_eval(int argc, char **argv) {
                           .save_format = "json",
                           .model.special_tokens = "compat"};
     const struct cli_option options[] = {
-        {"--model", "NAME", "registered name, or path of a checkpoint (required)",
+        {"--model", "NAME", "registered name, or path of a checkpoint; or as the argument",
          .value = &a.name},
         {"--model-path", "PATH", "checkpoint to use for that name", .value = &a.model.path},
-        {"--datasets", "A,B", "names, YAML descriptions or data files; default: all known",
+        {"--datasets", "A,B", "names, YAML descriptions, data files or folders; default: all known",
          .value = &a.datasets},
         {"--dataset-args", "S", "NAME:key=value,key=value;NAME:...", .value = &a.dataset_args},
         {"--processor-args", "S", "DATASET.PROCESSOR:key=value,...;...",
@@ -244,20 +244,27 @@ int cmd_eval(int argc, char **argv) {
         {"--threads", "N", "default: all that may be used; changes no answer",
          .value = &a.model.threads},
         {"--device", "NAME", "auto or cpu", .value = &a.model.device},
+        MODEL_LOAD_OPTIONS(a.model),
         {"--offline", NULL, "use local files alone (this version never opens a connection)",
          .flag = &a.offline, .flag_value = true},
         {"--verbose", NULL, "accepted for upstream's sake", .flag = &a.verbose, .flag_value = true},
         {0}};
     const struct cli_command c = {"eval",
-                                  "--model NAME --datasets A,B [options]",
+                                  "MODEL --datasets A,B [options]",
                                   "Scores a model on data sets. Stopped anywhere and run again, it "
                                   "goes on and ends with the same results.",
                                   options,
                                   0,
-                                  0};
-    const char *positional[1];
+                                  1};
+    const char *positional[2] = {0};
     const int stop = cli_parse(&c, argc, argv, positional);
     if (stop >= 0) return stop;
+    if (a.name && positional[0]) {
+        return cli_fail(cli_error(KARMA_E_USAGE,
+                                  "unexpected argument %.64s: --model names the model already",
+                                  positional[0]));
+    }
+    if (!a.name) a.name = positional[0];
     if (!a.name) return cli_fail(cli_error(KARMA_E_USAGE, "--model is missing"));
     karma_eval_options o;
     int format;

@@ -1,8 +1,10 @@
-/* cmd_list.c - karma list models|datasets|metrics|processors|all. Opens no model and no data. */
+/* cmd_list.c - karma list models|datasets|metrics|processors|plugins|all. Opens no model and no
+ * data. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli/cli.h"
+#include "karma/plugin.h"
 
 enum format { FORMAT_TABLE, FORMAT_SIMPLE, FORMAT_CSV, FORMAT_JSON };
 static const char *const format_names[] = {"table", "simple", "csv", "json", NULL};
@@ -270,11 +272,63 @@ static karma_status list_named(const struct list *l, list_fn list,
     return st;
 }
 
+/* --- plugins ---------------------------------------------------------------------------------- */
+
+/* "classes A, B; metrics C" */
+static void brings_text(const json_t *plugin, char *out, size_t size) {
+    static const char *const kinds[] = {"classes", "metas", "datasets", "metrics", "processors"};
+    size_t at = 0;
+    out[0] = '\0';
+    for (size_t k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++) {
+        const json_t *names = json_object_get(plugin, kinds[k]);
+        for (size_t i = 0; i < json_array_size(names) && at < size; i++)
+            at += (size_t)snprintf(out + at, size - at, "%s%s%s%s", i || !at ? "" : "; ",
+                                   i ? ", " : kinds[k], i ? "" : " ",
+                                   json_string_value(json_array_get(names, i)));
+    }
+}
+
+static void plugin_row(const struct list *l, struct cli_table *t, const json_t *plugin) {
+    char text[512];
+    const char *name = json_string_value(json_object_get(plugin, "name"));
+    brings_text(plugin, text, sizeof(text));
+    table_cell(t, name);
+    table_cell(t, json_string_value(json_object_get(plugin, "version")));
+    table_cell(t, text);
+    table_cell(t, json_string_value(json_object_get(plugin, "path")));
+    if (l->format == FORMAT_SIMPLE) puts(name);
+    if (l->format == FORMAT_CSV) csv_cell(stdout, name, '\n');
+}
+
+static karma_status list_plugins(const struct list *l, json_t *into) {
+    static const char *const header[] = {"Plugin", "Version", "Brings", "File"};
+    char *text;
+    karma_status st = karma_list_plugins(&text);
+    if (st < 0) return st;
+    json_t *all = json_loads(text, 0, NULL);
+    karma_free(text);
+    if (!all) return cli_error(KARMA_E_NOMEM, "out of memory");
+    struct cli_table t;
+    table_begin(&t, 4, header);
+    if (l->format == FORMAT_CSV) puts("name");
+    for (size_t i = 0; i < json_array_size(all); i++)
+        plugin_row(l, &t, json_array_get(all, i));
+    if (l->format == FORMAT_JSON) json_array_extend(into, all);
+    if (l->format == FORMAT_TABLE && (!l->several || json_array_size(all) > 0)) {
+        title(l, "Plugins");
+        table_print(&t, stdout);
+        gap(l);
+    }
+    table_end(&t);
+    json_decref(all);
+    return KARMA_OK;
+}
+
 /* --- the command ------------------------------------------------------------------------------ */
 
-enum what { WHAT_MODELS, WHAT_DATASETS, WHAT_METRICS, WHAT_PROCESSORS, WHAT_ALL };
-static const char *const what_names[] = {"models",     "datasets", "metrics",
-                                         "processors", "all",      NULL};
+enum what { WHAT_MODELS, WHAT_DATASETS, WHAT_METRICS, WHAT_PROCESSORS, WHAT_PLUGINS, WHAT_ALL };
+static const char *const what_names[] = {"models",  "datasets", "metrics", "processors",
+                                         "plugins", "all",      NULL};
 
 static karma_status list_one(enum what what, const struct list *l, json_t *into) {
     switch (what) {
@@ -285,6 +339,8 @@ static karma_status list_one(enum what what, const struct list *l, json_t *into)
     case WHAT_METRICS:
         return list_named(l, karma_list_metrics, metric_description, "Metrics", "Metric Name",
                           into);
+    case WHAT_PLUGINS:
+        return list_plugins(l, into);
     default:
         return list_named(l, karma_list_processors, processor_description, "Processors",
                           "Processor Name", into);
@@ -295,7 +351,7 @@ static karma_status list_what(enum what what, struct list *l) {
     l->several = what == WHAT_ALL;
     if (l->several && l->format == FORMAT_CSV) {
         return cli_error(KARMA_E_USAGE, "--format csv holds one kind: list models, datasets, "
-                                        "metrics or processors");
+                                        "metrics, processors or plugins");
     }
     json_t *all = json_object();
     karma_status st = KARMA_OK;
@@ -333,7 +389,7 @@ int cmd_list(int argc, char **argv) {
          .flag_value = true},
         {0}};
     const struct cli_command c = {"list",
-                                  "models|datasets|metrics|processors|all [options]",
+                                  "models|datasets|metrics|processors|plugins|all [options]",
                                   "Lists what karma knows by name.",
                                   options,
                                   1,

@@ -1,14 +1,22 @@
-/* cmd_run.c - karma run MODEL [PROMPT | -]: one answer, streamed as it is made. */
+/*
+ * cmd_run.c - karma run MODEL [PROMPT | -]: one answer, streamed as it is made. A model that makes
+ * vectors answers with the vector, and two texts with how alike they are. A model that hears takes
+ * the name of a recording.
+ */
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "cli/cli.h"
+#include "cli/sound_input.h"
+#include "cli/vector_output.h"
 
 enum { MAX_PROMPT_BYTES = 64 << 20 };
 
 struct one {
     karma_sample sample;
+    karma_audio audio;
+    void *sound; /* owned: bytes of standard input */
+    char *text;  /* the same, of a prompt */
     bool given, as_json, streamed;
     karma_status status;
     karma_finish_reason finish_reason;
@@ -78,6 +86,9 @@ static void print_output_json(const karma_output *out) {
     }
     json_object_set_new(j, "tokens", ids);
     if (out->logprobs) json_object_set_new(j, "logprobs", logprobs_json(out));
+    json_t *speech = out->segments_json ? json_loads(out->segments_json, 0, NULL) : NULL;
+    json_object_update(j, speech);
+    json_decref(speech);
     print_json(j);
     json_decref(j);
 }
@@ -151,18 +162,89 @@ static karma_status prompt_of(const char *argument, char **owned, const char **p
     return st;
 }
 
-static karma_status run_one(const char *name, const char *path, const char *config,
-                            const char *args, struct one *o) {
-    karma_model *m;
-    karma_status st = karma_model_create_with(name, path, config, args, &m);
-    if (st < 0) return st;
+/* The vector of one text, or how alike two are. */
+static karma_status run_embedding(karma_model *m, const struct one *o, const char *other) {
+    static const char *const names[] = {"cosine", "dot", "euclidean", "manhattan"};
+    const char *const texts[] = {o->sample.input, other};
+    const size_t n = other ? 2 : 1;
+    const int64_t dim = karma_model_embedding_dim(m, NULL);
+    karma_embed_options options = karma_embed_defaults();
+    options.cancelled = cancelled;
+    size_t n_cut = 0;
+    float *vectors = malloc(2 * (size_t)dim * sizeof(*vectors));
+    if (!vectors) return cli_error(KARMA_E_NOMEM, "out of memory");
+    const karma_status st = karma_model_embed(m, texts, n, &options, vectors, &n_cut);
+    if (st == KARMA_OK && other) {
+        const karma_similarity_kind kind = karma_model_similarity_kind(m);
+        const double alike = karma_similarity(kind, vectors, vectors + dim, (size_t)dim);
+        if (o->as_json) {
+            printf("{\"similarity\": %.9g, \"score_function\": \"%s\", \"dims\": [%lld, %lld]}\n",
+                   alike, names[kind], (long long)dim, (long long)dim);
+        } else {
+            printf("%.6f\n", alike);
+        }
+    } else if (st == KARMA_OK) {
+        printf("{\"dim\": %lld, \"embedding\": ", (long long)dim);
+        print_vector(stdout, vectors, dim);
+        puts("}");
+    }
+    free(vectors);
+    if (n_cut) fputs("karma: note: a text is longer than the model reads and was cut\n", stderr);
+    return st;
+}
+
+/* The model. One that hears says when what was said, if that is to be shown. */
+static karma_status create(const char *name, const char *path, const char *config, char **args,
+                           const struct one *o, karma_model **m) {
+    const char *unit = "none";
+    bool given;
+    karma_status st = karma_model_create_with(name, path, config, *args, m);
+    if (st < 0 || !o->as_json || !model_hears(*m)) return st;
+    karma_model_arg_str(*m, "timestamps", &unit);
+    if (strcmp(unit, "none") != 0) return KARMA_OK;
+    st = args_default(args, "timestamps", json_string("word"), &given);
+    if (st < 0 || given) return st;
+    karma_model_destroy(*m);
+    return karma_model_create_with(name, path, config, *args, m);
+}
+
+/* The sample: a prompt, or for a model that hears a recording. */
+static karma_status read_sample(const karma_model *m, const char *argument, struct one *o) {
+    if (!model_hears(m)) return prompt_of(argument, &o->text, &o->sample.input);
+    o->sample.audio = &o->audio;
+    o->audio.path = argument;
+    if (argument && strcmp(argument, "-") != 0) return KARMA_OK;
+    size_t size = 0;
+    const karma_status st = sound_input_read(&o->sound, &size);
+    o->audio = (karma_audio){.bytes = o->sound, .n_bytes = size, .name = "standard input"};
+    return st;
+}
+
+static karma_status run_one(const char *name, const char *path, const char *config, char **args,
+                            struct one *o, const char *argument, const char *other) {
+    karma_model *m = NULL;
+    karma_status st = create(name, path, config, args, o, &m);
+    if (st == KARMA_OK) st = read_sample(m, argument, o);
+    if (st < 0) {
+        karma_model_destroy(m);
+        return st;
+    }
     const karma_run_io io = {.next = next_sample,
                              .put = put_output,
                              .cancelled = cancelled,
                              .stream = stream,
                              .user = o};
     st = karma_model_load(m);
-    if (st == KARMA_OK) st = karma_model_run(m, &io);
+    const bool embeds = st == KARMA_OK && karma_model_embedding_dim(m, NULL) > 0;
+    if (st == KARMA_OK && other && !embeds) {
+        st = cli_error(KARMA_E_USAGE, "two texts are compared by embedding models; %.200s is none",
+                       name);
+    }
+    if (st == KARMA_OK && embeds && (other || o->as_json)) {
+        st = run_embedding(m, o, other);
+    } else if (st == KARMA_OK) {
+        st = karma_model_run(m, &io);
+    }
     karma_model_destroy(m);
     return st;
 }
@@ -182,29 +264,33 @@ int cmd_run(int argc, char **argv) {
         {"--seed", "N", "for sampling", .value = &mo.seed},
         {"--threads", "N", "default: all that may be used", .value = &mo.threads},
         {"--device", "NAME", "auto or cpu", .value = &mo.device},
+        MODEL_LOAD_OPTIONS(mo),
         {"--offline", NULL, "use local files alone (this version never opens a connection)",
          .flag = &offline, .flag_value = true},
         {"--json", NULL, "print text, thinking, tokens, reason as JSON", .flag = &o.as_json,
          .flag_value = true},
         {0}};
     const struct cli_command c = {"run",
-                                  "MODEL [PROMPT | -] [options]",
-                                  "Asks a model one thing. MODEL is a name or a path.",
+                                  "MODEL [PROMPT | AUDIO | -] [OTHER_TEXT] [options]",
+                                  "Asks a model one thing. MODEL is a name or a path. An embedding "
+                                  "model gives the vector of a\ntext, or how alike two texts are; "
+                                  "a speech recogniser what is said in an audio file.",
                                   options,
                                   1,
-                                  2};
-    const char *positional[3];
+                                  3};
+    const char *positional[4];
     const int stop = cli_parse(&c, argc, argv, positional);
     if (stop >= 0) return stop;
-    char *owned = NULL, *config = NULL, *args = NULL;
+    char *config = NULL, *args = NULL;
     karma_status st = model_options_merge(&mo, &config, &args);
-    if (st == KARMA_OK) st = prompt_of(positional[1], &owned, &o.sample.input);
     if (st == KARMA_OK) {
         o.sample.system_prompt = system;
         signals_install();
-        st = run_one(positional[0], mo.path, config, args, &o);
+        st = run_one(positional[0], mo.path, config, &args, &o, positional[1],
+                     positional[1] ? positional[2] : NULL);
     }
-    free(owned);
+    free(o.text);
+    free(o.sound);
     free(config);
     free(args);
     if (signals_cancelled()) return cli_finish_output(false, signals_exit_status());

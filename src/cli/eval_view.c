@@ -98,11 +98,26 @@ static void score_cell(struct cli_table *t, const json_t *metric) {
     }
 }
 
+/* What an error rate is made of: replaced, left out, put in, of how much. */
+static void errors_cell(struct cli_table *t, const json_t *metric) {
+    const int64_t hits = json_integer_value(json_object_get(metric, "hits"));
+    const int64_t substitutions = json_integer_value(json_object_get(metric, "substitutions"));
+    const int64_t deletions = json_integer_value(json_object_get(metric, "deletions"));
+    const int64_t insertions = json_integer_value(json_object_get(metric, "insertions"));
+    if (!json_object_get(metric, "hits")) {
+        table_cell(t, "");
+        return;
+    }
+    table_cellf(t, "%lld S, %lld D, %lld I of %lld", (long long)substitutions, (long long)deletions,
+                (long long)insertions, (long long)(hits + substitutions + deletions));
+}
+
 static int64_t count_of(const json_t *result, const char *name) {
     return json_integer_value(json_object_get(json_object_get(result, "samples_by_state"), name));
 }
 
-static void result_rows(struct cli_table *t, const char *name, const json_t *result) {
+static void result_rows(struct cli_table *t, const char *name, const json_t *result,
+                        bool with_errors) {
     const char *metric;
     json_t *value;
     json_object_foreach(json_object_get(result, "metrics"), metric, value) {
@@ -110,9 +125,27 @@ static void result_rows(struct cli_table *t, const char *name, const json_t *res
         table_cell(t, json_string_value(json_object_get(result, "task_type")));
         table_cell(t, metric);
         score_cell(t, value);
+        if (with_errors) errors_cell(t, value);
         table_cellf(t, "%lld",
                     (long long)json_integer_value(json_object_get(value, "num_samples")));
         table_cell(t, json_string_value(json_object_get(result, "status")));
+    }
+}
+
+/* The words of terms are told apart from the rest. */
+static void print_terms(const char *name, const json_t *result) {
+    const char *metric;
+    json_t *value;
+    json_object_foreach(json_object_get(result, "metrics"), metric, value) {
+        const json_t *rate = json_object_get(value, "term_wer");
+        if (!rate) continue;
+        const json_int_t n = json_integer_value(json_object_get(value, "n_terms"));
+        const json_int_t right = json_integer_value(json_object_get(value, "n_terms_right"));
+        if (json_is_number(rate))
+            printf("%s: %s: terms %.3f (%lld of %lld without an error)\n", name, metric,
+                   json_number_value(rate), (long long)right, (long long)n);
+        else
+            printf("%s: %s: none of the terms is in the references\n", name, metric);
     }
 }
 
@@ -141,11 +174,23 @@ static void print_flags(const char *name, const json_t *result) {
         {"thought_without_end", "ended inside a thought (scored wrong)"},
         {"prompt_truncated", "with a shortened prompt"},
         {"control_text_in_prompt", "with control-token text in the question"},
+        {"not_judged", "left out: queries that no judgement names"},
+        {"short_rankings", "with a ranking shorter than the metrics look (scored as it is)"},
     };
     for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
         const int64_t n = count_of(result, flags[i].field);
         if (n > 0) printf("%s: %lld %s\n", name, (long long)n, flags[i].text);
     }
+}
+
+/* That another model was run than the one asked for must not be found out from a file alone. */
+static void print_fallback(const json_t *results) {
+    const json_t *summary = json_object_get(results, "_summary");
+    const char *asked = json_string_value(json_object_get(summary, "requested_model"));
+    const char *why = json_string_value(json_object_get(summary, "fallback_reason"));
+    if (!asked) return;
+    printf("model: %s was run in place of %s (%s)\n",
+           json_string_value(json_object_get(summary, "model")), asked, why ? why : "it fell back");
 }
 
 static void print_plan(const json_t *results) {
@@ -164,9 +209,23 @@ static void print_plan(const json_t *results) {
     puts("\ndry run: all arguments and files are in order; nothing was run");
 }
 
+static bool has_error_rates(const json_t *results) {
+    const char *key;
+    json_t *result, *metric;
+    json_object_foreach((json_t *)results, key, result) {
+        const char *name;
+        json_object_foreach(json_object_get(result, "metrics"), name, metric) {
+            if (json_object_get(metric, "hits")) return true;
+        }
+    }
+    return false;
+}
+
 void view_results(const karma_eval_summary *sum, bool dry_run) {
     static const char *const header[] = {"Dataset",       "Task Type", "Metric", "Score",
                                          "95 % interval", "Samples",   "Status"};
+    static const char *const with_errors[] = {"Dataset",       "Task Type", "Metric",  "Score",
+                                              "95 % interval", "Errors",    "Samples", "Status"};
     json_t *results = json_loads(sum->results_json, 0, NULL);
     if (dry_run) {
         print_plan(results);
@@ -174,20 +233,23 @@ void view_results(const karma_eval_summary *sum, bool dry_run) {
         return;
     }
     struct cli_table t;
-    table_begin(&t, 7, header);
+    const bool errors = has_error_rates(results);
+    table_begin(&t, errors ? 8 : 7, errors ? with_errors : header);
     const char *name;
     json_t *result;
     json_object_foreach(results, name, result) {
-        if (name[0] != '_') result_rows(&t, name, result);
+        if (name[0] != '_') result_rows(&t, name, result, errors);
     }
     table_print(&t, stdout);
     table_end(&t);
     putchar('\n');
     json_object_foreach(results, name, result) {
         if (name[0] == '_') continue;
+        print_terms(name, result);
         print_failed(name, result);
         print_flags(name, result);
     }
+    print_fallback(results);
     char elapsed[32];
     printf("datasets %zu/%zu complete, %zu samples (%zu from the store), %s; results in %s\n",
            sum->n_datasets_complete, sum->n_datasets, sum->n_samples, sum->n_cached,

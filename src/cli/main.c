@@ -16,18 +16,25 @@ struct command {
 static const struct command commands[] = {
     {"eval", cmd_eval, "score a model on data sets"},
     {"run", cmd_run, "ask a model one thing"},
-    {"list", cmd_list, "list models, datasets, metrics"},
+    {"embed", cmd_embed, "write the vectors of texts"},
+    {"transcribe", cmd_transcribe, "write what is said in recordings"},
+    {"list", cmd_list, "list models, datasets, metrics, plugins"},
     {"info", cmd_info, "show a model, a dataset, this system"},
 };
 enum { N_COMMANDS = sizeof(commands) / sizeof(commands[0]) };
 
 static int help(FILE *to) {
     fputs("karma - evaluates medical language models, natively and offline\n\n"
-          "usage: karma [--quiet] COMMAND [...]\n\n",
+          "usage: karma [--quiet] [--plugin FILE] COMMAND [...]\n\n",
           to);
     for (int i = 0; i < N_COMMANDS; i++) {
-        fprintf(to, "  %-6s %s\n", commands[i].name, commands[i].summary);
+        fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].summary);
     }
+    fputs("\nThese go with every command, before or after its name:\n"
+          "  --plugin FILE      load a plugin (doc/plugin.md); may be given several times\n"
+          "  --isolate-plugins  run the models of plugins in processes of their own\n"
+          "  --no-user-plugins  leave out those of the user's plugin folder\n",
+          to);
     fputs("\nkarma COMMAND --help shows a command's options; karma --version the version.\n", to);
     return to == stdout ? cli_finish_output(false, 0) : 2;
 }
@@ -61,8 +68,10 @@ static void settle_in(void) {
 
 /* Options before the command. */
 static int unknown_global(const char *given) {
-    static const char *const names[] = {"--quiet", "--verbose", "--version", "--help"};
-    const int near = karma_nearest_name(given, names, 4);
+    static const char *const names[] = {"--quiet",          "--verbose", "--version",
+                                        "--help",           "--plugin",  "--isolate-plugins",
+                                        "--no-user-plugins"};
+    const int near = karma_nearest_name(given, names, sizeof(names) / sizeof(names[0]));
     return cli_fail(cli_error(KARMA_E_USAGE, "unknown option %.64s before the command%s%s", given,
                               near >= 0 ? "; did you mean " : "; try karma --help",
                               near >= 0 ? names[near] : ""));
@@ -81,7 +90,9 @@ int main(int argc, char **argv) {
             printf("karma, version %s\n", karma_version());
             return cli_finish_output(false, 0);
         } else if (strcmp(argv[at], "-v") != 0 && strcmp(argv[at], "--verbose") != 0) {
-            return unknown_global(argv[at]);
+            const int taken = cli_take_global(argc, argv, &at);
+            if (taken < 0) return cli_fail(KARMA_E_USAGE);
+            if (!taken) return unknown_global(argv[at]);
         }
     }
     karma_set_log(quiet ? NULL : print_log, NULL);

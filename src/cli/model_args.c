@@ -32,6 +32,65 @@ static karma_status set_int(json_t *args, const char *option, const char *name, 
     return st < 0 ? st : set_own(args, option, name, json_integer(v));
 }
 
+/* "800M", "2G", "1.5G", "4096" (MiB): a power of 1024 after a number, as max_memory_mb. */
+static karma_status set_max_memory(json_t *args, const char *text) {
+    static const char option[] = "--max-memory";
+    if (!text) return KARMA_OK;
+    const size_t digits = strspn(text, "0123456789.");
+    char number[32];
+    snprintf(number, sizeof(number), "%.*s", (int)(digits < 31 ? digits : 31), text);
+    json_t *parsed = json_loads(number, JSON_DECODE_ANY, NULL); /* whatever the locale */
+    double mb = json_number_value(parsed);
+    json_decref(parsed);
+    const char *end = text + digits;
+    switch (*end) {
+    case 'k':
+    case 'K':
+        mb /= 1024;
+        break;
+    case 'g':
+    case 'G':
+        mb *= 1024;
+        break;
+    case 't':
+    case 'T':
+        mb *= 1024 * 1024;
+        break;
+    default:
+        break;
+    }
+    if (*end && strchr("kKmMgGtT", *end)) end++;
+    if (*end && strcmp(end, "iB") != 0 && strcmp(end, "B") != 0) mb = 0;
+    if (!(mb >= 1 && mb <= 1 << 30)) {
+        return cli_error(KARMA_E_USAGE,
+                         "%s: expected a size of 1M to 1024T such as 800M or 2G, "
+                         "found %.40s",
+                         option, text);
+    }
+    return set_own(args, option, "max_memory_mb", json_integer((json_int_t)mb));
+}
+
+/* The names between the commas. */
+static karma_status set_fallback(json_t *args, const char *text) {
+    static const char option[] = "--fallback";
+    if (!text) return KARMA_OK;
+    json_t *list = json_array();
+    for (const char *p = text;;) {
+        const size_t len = strcspn(p, ",");
+        if (len == 0) {
+            json_decref(list);
+            return cli_error(KARMA_E_USAGE, "%s: a name is empty", option);
+        }
+        if (json_array_append_new(list, json_stringn(p, len))) {
+            json_decref(list);
+            return cli_error(KARMA_E_NOMEM, "out of memory");
+        }
+        if (!p[len]) break;
+        p += len + 1;
+    }
+    return set_own(args, option, "fallback", list);
+}
+
 static karma_status set_all(json_t *args, const json_t *config, const struct model_options *o) {
     karma_status st = set_int(args, "--seed", "seed", o->seed, 0, INT64_MAX);
     if (st == KARMA_OK) st = set_int(args, "--threads", "threads", o->threads, 1, 1024);
@@ -41,12 +100,15 @@ static karma_status set_all(json_t *args, const json_t *config, const struct mod
     if (st == KARMA_OK) {
         st = set_int(args, "--max-tokens", "max_tokens", o->max_tokens, 1, INT32_MAX);
     }
+    if (st == KARMA_OK) st = set_max_memory(args, o->max_memory);
+    if (st == KARMA_OK) st = set_fallback(args, o->fallback);
     if (st == KARMA_OK && o->device) {
         st = set_own(args, "--device", "device", json_string(o->device));
     }
     /* Not an option: what the command wants where neither file nor arguments say otherwise. */
     static const char name[] = "special_tokens";
-    if (st == KARMA_OK && !json_object_get(args, name) && !json_object_get(config, name)) {
+    if (st == KARMA_OK && o->special_tokens && !json_object_get(args, name) &&
+        !json_object_get(config, name)) {
         st = set_own(args, "", name, json_string(o->special_tokens));
     }
     return st;

@@ -13,6 +13,8 @@
 enum dataset_kind {
     DATASET_MULTIPLE_CHOICE, /* reference: the label of an option */
     DATASET_QUESTION_ANSWER, /* reference: a text */
+    DATASET_RETRIEVAL,       /* reference: documents of its corpus with their grades */
+    DATASET_TRANSCRIPTION,   /* reference: what is said in a recording */
 };
 
 /* Names of columns; NULL: the usual one, which is the member's name here. */
@@ -21,6 +23,23 @@ struct dataset_fields {
     /* One name: the column that holds all options. Several: a column for each. NULL: "options",
      * "choices", or the columns A B C..., option_a option_b..., opa opb... */
     const char *const *options;
+};
+
+/* Of a retrieval set's three files. NULL: the usual columns, which retrieval.c lists. */
+struct retrieval_fields {
+    const char *query_id, *query;
+    const char *document_id, *document_title, *document_text;
+    const char *qrels_query, *qrels_document, *grade;
+};
+
+/* Of recordings. NULL: the usual columns, which speech.c lists. */
+struct speech_fields {
+    const char *audio, *text, *language;
+};
+
+/* Where they are; NULL: in the folder "path". */
+struct retrieval_paths {
+    const char *corpus, *queries, *qrels;
 };
 
 struct dataset_file {
@@ -37,6 +56,11 @@ struct dataset_spec {
     int64_t index_base;            /* what the first option's index is: 0 or 1 */
     const struct dataset_file
         *files; /* where the rows are; split and path NULL end; NULL: "path" */
+    struct retrieval_fields retrieval;
+    struct retrieval_paths parts;
+    struct speech_fields speech;
+    bool many_texts; /* a document of the corpus may have several rows: each is a way to find it */
+    const karma_dataset_class *class; /* of a registered one: all that follows from info is its */
     /* Optional. A row of the file (and its name there) as one with the columns of fields. */
     karma_status (*adapt)(struct arena *a, const struct reader_row *row, const struct json **out);
     /* Optional. The prompt for these arguments. */
@@ -59,10 +83,65 @@ struct dataset_spec {
         .choices = extraction_names, .default_json = "null",                                       \
         .help = "how the answer is read out of the text; null: the data set's own rule"            \
     }
-extern const char *const extraction_names[]; /* extract.c */
+/* The same for retrieval sets. */
+#define RETRIEVAL_COMMON_OPTIONS(path_required, split_json)                                        \
+    {.name = "path",                                                                               \
+     .type = KARMA_OPTION_STRING,                                                                  \
+     .required = (path_required),                                                                  \
+     .help = "folder with corpus, queries and qrels (.jsonl, .json, .csv, .tsv)"},                 \
+        {.name = "corpus",                                                                         \
+         .type = KARMA_OPTION_STRING,                                                              \
+         .nullable = true,                                                                         \
+         .default_json = "null",                                                                   \
+         .help = "file of the documents; null: corpus.* of the folder"},                           \
+        {.name = "queries",                                                                        \
+         .type = KARMA_OPTION_STRING,                                                              \
+         .nullable = true,                                                                         \
+         .default_json = "null",                                                                   \
+         .help = "file of the queries; null: queries.* of the folder"},                            \
+        {.name = "qrels",                                                                          \
+         .type = KARMA_OPTION_STRING,                                                              \
+         .nullable = true,                                                                         \
+         .default_json = "null",                                                                   \
+         .help = "file of the judgements; null: qrels/SPLIT.* or qrels.* of the folder"},          \
+        {.name = "split",                                                                          \
+         .type = KARMA_OPTION_STRING,                                                              \
+         .nullable = true,                                                                         \
+         .default_json = (split_json),                                                             \
+         .help = "which judgements, by the file's name in the folder"},                            \
+    {                                                                                              \
+        .name = "extraction", .type = KARMA_OPTION_STRING, .nullable = true,                       \
+        .choices = extraction_names, .default_json = "null",                                       \
+        .help = "how the answer is read out of the text; null: the data set's own rule"            \
+    }
+/* And for recordings. */
+#define SPEECH_COMMON_OPTIONS(path_required, split_json, language_required)                        \
+    DATASET_COMMON_OPTIONS(path_required, split_json),                                             \
+        {.name = "language",                                                                       \
+         .type = KARMA_OPTION_STRING,                                                              \
+         .nullable = !(language_required),                                                         \
+         .required = (language_required),                                                          \
+         .default_json = (language_required) ? NULL : "null",                                      \
+         .help =                                                                                   \
+             "of rows that do not say theirs; of the others those of this language are taken"},    \
+    {                                                                                              \
+        .name = "missing_audio", .type = KARMA_OPTION_STRING, .choices = missing_audio_choices,    \
+        .default_json = "\"error\"",                                                               \
+        .help = "a file that is not there: an error, or the failure of its sample"                 \
+    }
+extern const char *const missing_audio_choices[]; /* speech.c: "error", "fail" */
+extern const char *const extraction_names[];      /* extract.c */
 
-extern const struct dataset_spec dataset_multiple_choice, dataset_question_answer;
-extern const struct dataset_spec *const datasets[]; /* the built-in ones; NULL ends */
+extern const struct dataset_spec dataset_multiple_choice, dataset_question_answer,
+    dataset_retrieval, dataset_transcription;
+extern const struct dataset_spec *const datasets[]; /* datasets.c: the built-in ones; NULL ends */
+
+/* May a data set have that name? Not that of a file. E_RANGE, E_LIMIT. */
+karma_status dataset_check_name(const char *name);
+/* What a name finds, see datasets.c. *is_file: it is a data file's or a folder's. E_NOTFOUND. */
+karma_status dataset_find(const char *name, const struct dataset_spec **out, bool *is_file);
+/* The built-in one of that name, or NULL. */
+const struct dataset_spec *dataset_find_built_in(const char *name);
 
 /* The spec of a YAML description, made in a. Errors start with path. */
 karma_status described_read(struct arena *a, const char *path, struct dataset_spec *out);
@@ -75,5 +154,9 @@ karma_status described_at(size_t i, const struct dataset_spec **out);
 karma_status described_open(const char *path, const struct dataset_spec **out);
 /* Release all of them, for tests: specs that were lent are gone. */
 void described_forget(void);
+
+/* Take a registered data set back, with NULL all of them: for a plugin that is refused half-way,
+ * and for tests. Nothing may use it any more. */
+void dataset_unregister(const char *name);
 
 #endif

@@ -1,75 +1,53 @@
 /*
- * datasets.c - the list of built-in data sets and the public calls. A data set keeps its file
- * mapped and, for each row taken, a place and a hash; rows are made into samples when they are
- * asked for, and a row that has changed since is an error. All rows are made once at opening, so
- * that what is wrong with any of them is said before a model is loaded.
+ * datasets.c - the list of built-in data sets, and how a name finds its data set: a description of
+ * the user's, a registered one, a built-in one, a YAML file, a data file, a folder.
  */
-#include <stdio.h>
 #include <string.h>
 
-#include "base/log.h"
-#include "base/map.h"
 #include "base/names.h"
 #include "base/nearest.h"
-#include "base/option.h"
-#include "base/sha256.h"
-#include "base/size.h"
 #include "base/utf8.h"
 #include "datasets/dataset.h"
-#include "datasets/extract.h"
 #include "datasets/item.h"
+#include "datasets/registered_set.h"
+#include "datasets/speech.h"
 
-extern const struct dataset_spec dataset_pubmedqa;
+extern const struct dataset_spec dataset_pubmedqa, dataset_eka_indicmteb, dataset_indicvoices,
+    dataset_indicvoices_r, dataset_eka_medical_asr, dataset_vistaar_small;
 const struct dataset_spec *const datasets[] = {
     &dataset_pubmedqa,
+    &dataset_eka_indicmteb,
+    &dataset_indicvoices,
+    &dataset_indicvoices_r,
+    &dataset_eka_medical_asr,
+    &dataset_vistaar_small,
     &dataset_multiple_choice,
     &dataset_question_answer,
+    &dataset_retrieval,
+    &dataset_transcription,
     NULL,
 };
 
-enum { KEY_BYTES = 48 }; /* of a key made from number and content */
-
-struct taken {
-    struct reader_place place;
-    uint64_t row_no; /* in the file, from 1 */
-    uint64_t hash;   /* of the row's content */
-};
-
-/* A row read and made into an item; its arena is its life. */
-struct made {
-    struct arena arena;
-    size_t index; /* of `taken`; SIZE_MAX: none */
-    struct item item;
-    int64_t line_no;
-    char key[KEY_BYTES];
-};
-
-struct karma_dataset {
-    const struct dataset_spec *spec;
-    karma_dataset_info info; /* the spec's, with name, prompt and extraction of this one */
-    struct arena arena;      /* arguments, path */
-    const char *path;
-    const struct json *args;
-    const char *args_text;
-    const struct extraction *rule;
-    bool unspecified; /* the file was named, not the kind of its questions */
-    struct reader reader;
-    struct taken *taken;
-    size_t count, cap;
-    char digest[65];
-    struct made sample_row, extract_row; /* apart: a sample stays while its answer is read */
-    karma_sample sample;
-    struct arena prediction;
-};
-
-/* ---- names ---- */
-
-static const struct dataset_spec *find_built_in(const char *name) {
+const struct dataset_spec *dataset_find_built_in(const char *name) {
     for (const struct dataset_spec *const *d = datasets; *d; d++)
         if (strcmp((*d)->info.name, name) == 0) return *d;
     return NULL;
 }
 
+karma_status dataset_check_name(const char *name) {
+    enum { MAX_NAME_BYTES = 255 };
+    for (const unsigned char *p = (const unsigned char *)name; *p; p++)
+        if (*p < 0x20 || *p == 0x7F) return status_fail(KARMA_E_RANGE, "name: control character");
+    if (name[0] == '\0') return status_fail(KARMA_E_RANGE, "name: empty");
+    if (strlen(name) > MAX_NAME_BYTES)
+        return status_fail(KARMA_E_LIMIT, "name: more than %d bytes", MAX_NAME_BYTES);
+    if (reader_for(name))
+        return status_fail(KARMA_E_RANGE,
+                           "name: ends like a data file, as which it would be opened");
+    return KARMA_OK;
+}
+
+/* Built-in ones, those described that hide none of these, registered ones. */
 static karma_status collect_names(struct arena *a, const char ***out, size_t *count) {
     const struct dataset_spec *found;
     size_t n_found = 0, n_own = 0;
@@ -83,14 +61,12 @@ static karma_status collect_names(struct arena *a, const char ***out, size_t *co
     if (!names) return KARMA_E_NOMEM;
     for (size_t i = 0; i < n_own; i++)
         names[i] = datasets[i]->info.name;
-    *count = n_own;
     for (size_t i = 0; st == KARMA_OK && i < n_found; i++) {
         st = described_at(i, &found);
-        if (st == KARMA_OK && found && !find_built_in(found->info.name))
-            names[(*count)++] = found->info.name;
+        if (st == KARMA_OK && found && !dataset_find_built_in(found->info.name))
+            names[n_own++] = found->info.name;
     }
-    *out = names;
-    return st;
+    return st < 0 ? st : registered_set_names(a, names, n_own, out, count);
 }
 
 karma_status karma_list_datasets(char ***names, size_t *count) {
@@ -128,7 +104,13 @@ static bool is_yaml(const char *name) {
            (n > 4 && ascii_same(name + n - 4, ".yml"));
 }
 
-/* Multiple choice or open questions? The first row tells. */
+static const struct dataset_spec *spec_of_row(const struct json *row) {
+    if (item_has_options(&dataset_multiple_choice, row)) return &dataset_multiple_choice;
+    if (speech_has_columns(row) && !item_field(row, "question")) return &dataset_transcription;
+    return &dataset_question_answer;
+}
+
+/* Multiple choice, recordings or open questions? The first row tells. */
 static karma_status spec_of_file(const char *path, const struct dataset_spec **out) {
     struct reader r;
     struct reader_place place = {0};
@@ -137,32 +119,36 @@ static karma_status spec_of_file(const char *path, const struct dataset_spec **o
     karma_status st = reader_open(path, &r);
     if (st < 0) return st;
     st = reader_read(&r, &place, &a, &row);
-    if (st == KARMA_OK)
-        *out = item_has_options(&dataset_multiple_choice, row.value) ? &dataset_multiple_choice
-                                                                     : &dataset_question_answer;
+    if (st == KARMA_OK) *out = spec_of_row(row.value);
     if (st == KARMA_DONE) st = status_fail(KARMA_E_MISSING, "no rows");
     arena_release(&a);
     reader_close(&r);
     return st < 0 ? status_prefix(st, "%s", path) : KARMA_OK;
 }
 
-/* *is_file: the name is a data file's. */
-static karma_status find_spec(const char *name, const struct dataset_spec **out, bool *is_file) {
+karma_status dataset_find(const char *name, const struct dataset_spec **out, bool *is_file) {
     *is_file = false;
     karma_status st = described_find(name, out);
     if (st < 0 || *out) return st;
-    *out = find_built_in(name);
+    *out = registered_set_find(name);
+    if (!*out) *out = dataset_find_built_in(name);
     if (*out) return KARMA_OK;
     if (is_yaml(name)) return described_open(name, out);
-    *is_file = reader_for(name) != NULL;
-    return *is_file ? spec_of_file(name, out) : not_found(name);
+    const bool is_folder = file_kind(name) == FILE_KIND_FOLDER;
+    *is_file = is_folder || reader_for(name) != NULL;
+    if (!*is_file) return not_found(name);
+    if (!is_folder) return spec_of_file(name, out);
+    bool speech;
+    st = speech_is_folder(name, &speech);
+    *out = speech ? &dataset_transcription : &dataset_retrieval;
+    return st;
 }
 
 karma_status karma_get_dataset_info(const char *name, const karma_dataset_info **info) {
     const struct dataset_spec *spec;
     bool is_file;
     *info = NULL;
-    karma_status st = find_spec(name, &spec, &is_file);
+    karma_status st = dataset_find(name, &spec, &is_file);
     if (st == KARMA_OK) *info = &spec->info;
     return st;
 }
@@ -170,394 +156,4 @@ karma_status karma_get_dataset_info(const char *name, const karma_dataset_info *
 const char *karma_parse_name(karma_parse p) {
     static const char *const names[] = {"marker", "fallback", "none"};
     return (unsigned)p < 3 ? names[p] : "unknown";
-}
-
-/* ---- arguments ---- */
-
-/* The arguments given, as an object; a data file that was named is one of them. */
-static karma_status read_given(karma_dataset *d, const char *name, const char *args_json,
-                               const struct json **out) {
-    const struct json *given = NULL;
-    if (args_json) {
-        karma_status st =
-            json_parse(&d->arena, args_json, strlen(args_json), JSON_REJECT_DUPLICATES, &given);
-        if (st < 0) return status_prefix(st, "data set arguments");
-    }
-    *out = given;
-    if (!d->unspecified) return KARMA_OK;
-    if (json_get(given, "path"))
-        return status_fail(KARMA_E_USAGE, "data set argument path: the data set is a file itself");
-    if (given && !json_is_object(given)) return KARMA_OK; /* options_resolve() refuses it */
-    struct json *with_path;
-    karma_status st = json_merge(&d->arena, given, NULL, &with_path);
-    if (st == KARMA_OK)
-        st = json_set(&d->arena, with_path, "path", json_new_string(&d->arena, name));
-    *out = with_path;
-    return st;
-}
-
-static karma_status resolve_args(karma_dataset *d, const struct json *given) {
-    const karma_option_spec *const tables[] = {d->spec->info.options, NULL};
-    struct buf text = {0};
-    karma_status st =
-        options_resolve(&d->arena, tables, given, true, "data set argument", &d->args);
-    if (st == KARMA_OK) st = json_write(&text, d->args, 0, JSON_PYTHON);
-    if (st == KARMA_OK && !(d->args_text = arena_strdup(&d->arena, buf_str(&text))))
-        st = KARMA_E_NOMEM;
-    buf_release(&text);
-    if (st < 0) return st;
-    d->info.prompt = d->spec->prompt ? d->spec->prompt(d->args) : d->info.prompt;
-    d->info.extraction = json_str(json_get(d->args, "extraction"), d->info.extraction);
-    d->rule = extraction_find(d->info.extraction);
-    if (!d->rule)
-        return status_fail(KARMA_E_INTERNAL, "no extraction rule '%s'", d->info.extraction);
-    if (d->rule->needs_choices && d->spec->kind != DATASET_MULTIPLE_CHOICE)
-        return status_fail(KARMA_E_USAGE, "data set argument extraction: %s is for multiple choice",
-                           d->rule->name);
-    d->info.split = json_str(json_get(d->args, "split"), NULL);
-    return KARMA_OK;
-}
-
-/* ---- the file ---- */
-
-static karma_status file_in_folder(karma_dataset *d, const char *folder) {
-    const char *split = d->info.split;
-    if (!split)
-        return status_fail(KARMA_E_USAGE, "%s: a folder, so the argument split must be given",
-                           folder);
-    karma_status st = file_check_name(split, strlen(split));
-    if (st < 0) return status_prefix(st, "data set argument split");
-    for (const struct reader_ops *const *r = readers; *r; r++) {
-        for (const char *const *e = (*r)->extensions; *e; e++) {
-            d->path = arena_printf(&d->arena, "%s/%s%s", folder, split, *e);
-            if (!d->path) return KARMA_E_NOMEM;
-            if (file_exists(d->path)) return KARMA_OK;
-        }
-    }
-    return status_fail(KARMA_E_MISSING, "%s: no file %s.jsonl, .json, .csv or .tsv", folder,
-                       status_quotez(split));
-}
-
-/* The file of the split among those the description names. */
-static karma_status file_of_split(karma_dataset *d) {
-    const struct dataset_file *files = d->spec->files;
-    const char *split = d->info.split;
-    for (const struct dataset_file *f = files; f->path; f++) {
-        if (f->split && (!split || strcmp(f->split, split) != 0)) continue;
-        d->path = f->path;
-        return KARMA_OK;
-    }
-    if (!split)
-        return status_fail(KARMA_E_USAGE, "data set argument split must be given: '%s', ...",
-                           status_quotez(files[0].split));
-    return status_fail(KARMA_E_RANGE, "data set argument split: no '%s'; the first is '%s'",
-                       status_quotez(split), status_quotez(files[0].split));
-}
-
-/* *by_name: the file itself is the split. */
-static karma_status choose_file(karma_dataset *d, bool *by_name) {
-    const char *path = json_str(json_get(d->args, "path"), NULL);
-    *by_name = false;
-    if (!path && d->spec->files) {
-        *by_name = d->spec->files[0].split != NULL;
-        karma_status st = file_of_split(d);
-        if (st < 0) return st;
-        path = d->path;
-    }
-    if (!path || !path[0])
-        return status_fail(KARMA_E_USAGE, "data set argument path is required: the data file");
-    d->path = file_expand_home(&d->arena, path);
-    if (!d->path) return KARMA_E_NOMEM;
-    if (file_kind(d->path) != FILE_KIND_FOLDER) return KARMA_OK;
-    *by_name = true;
-    return file_in_folder(d, d->path);
-}
-
-/* ---- rows ---- */
-
-static karma_status hash_row(const struct reader_row *row, uint64_t *out) {
-    struct buf text = {0};
-    struct sha256 sha;
-    unsigned char digest[32];
-    karma_status st = json_write(&text, row->value, 0, JSON_COMPACT);
-    if (st == KARMA_OK) {
-        sha256_begin(&sha);
-        sha256_field_str(&sha, row->key);
-        sha256_field(&sha, buf_str(&text), text.len);
-        sha256_end(&sha, digest);
-        *out = 0;
-        for (int i = 0; i < 8; i++)
-            *out = *out << 8 | digest[i];
-    }
-    buf_release(&text);
-    return st;
-}
-
-static karma_status standard_row(const karma_dataset *d, struct arena *a,
-                                 const struct reader_row *row, const struct json **out) {
-    *out = row->value;
-    return d->spec->adapt ? d->spec->adapt(a, row, out) : KARMA_OK;
-}
-
-/* What stands in row->value as an item; m->arena holds all of it. */
-static karma_status make(const karma_dataset *d, const struct reader_row *row,
-                         const struct json *standard, const struct taken *t, struct made *m) {
-    m->line_no = row->line_no;
-    karma_status st = item_make(&m->arena, d->spec, d->info.prompt, d->args, standard, &m->item);
-    if (st < 0) return st;
-    if (!m->item.id) m->item.id = row->key && row->key[0] ? row->key : NULL;
-    if (!m->item.id) {
-        snprintf(m->key, sizeof(m->key), "row%llu-%016llx", (unsigned long long)t->row_no,
-                 (unsigned long long)t->hash);
-        m->item.id = m->key;
-    }
-    return KARMA_OK;
-}
-
-static karma_status take(karma_dataset *d, const struct taken *t) {
-    if (d->count == d->cap) {
-        size_t cap = d->cap ? d->cap * 2 : 64, bytes;
-        if (!mul_size(cap, sizeof(*d->taken), &bytes))
-            return status_fail(KARMA_E_OVERFLOW, "too many rows");
-        struct taken *grown = mem_realloc(d->taken, bytes);
-        if (!grown) return KARMA_E_NOMEM;
-        d->taken = grown;
-        d->cap = cap;
-    }
-    d->taken[d->count++] = *t;
-    return KARMA_OK;
-}
-
-struct checking {
-    struct map lines; /* of keys */
-    size_t duplicates;
-    int64_t duplicate_line;
-    bool any_split;
-};
-
-static karma_status check_row(karma_dataset *d, struct checking *c, const struct reader_row *row,
-                              struct taken *t, struct made *m) {
-    const struct json *standard;
-    bool wanted, has_split;
-    karma_status st = standard_row(d, &m->arena, row, &standard);
-    if (st == KARMA_OK)
-        st = item_in_split(&m->arena, d->spec, standard, d->info.split, &wanted, &has_split);
-    if (st < 0) return st;
-    c->any_split = c->any_split || has_split;
-    if (!wanted) return KARMA_OK;
-    if (d->unspecified && d->spec->kind == DATASET_QUESTION_ANSWER &&
-        item_has_options(d->spec, standard))
-        return status_fail(KARMA_E_UNEXPECTED, "options: the first row had none");
-    st = hash_row(row, &t->hash);
-    if (st == KARMA_OK) st = make(d, row, standard, t, m);
-    if (st < 0) return st;
-    struct map_entry *entry;
-    bool added;
-    st = map_put(&c->lines, m->item.id, strlen(m->item.id), &entry, &added);
-    if (st < 0) return st;
-    if (!added)
-        return status_fail(KARMA_E_DUPLICATE, "id: the same as in line %llu",
-                           (unsigned long long)entry->value.u64);
-    entry->value.u64 = (uint64_t)row->line_no;
-    return take(d, t);
-}
-
-/* Errors of the reader say their line themselves. */
-static karma_status check_rows(karma_dataset *d, struct checking *c) {
-    struct reader_place place = {0};
-    struct made m = {.index = SIZE_MAX};
-    karma_status st;
-    for (uint64_t row_no = 1;; row_no++) {
-        struct taken t = {.place = place, .row_no = row_no};
-        struct reader_row row;
-        arena_reset(&m.arena);
-        st = reader_read(&d->reader, &place, &m.arena, &row);
-        if (st != KARMA_OK) break;
-        if (row.duplicates && c->duplicates++ == 0) c->duplicate_line = row.line_no;
-        st = check_row(d, c, &row, &t, &m);
-        if (st < 0) {
-            st = status_prefix(st, "line %lld", (long long)row.line_no);
-            break;
-        }
-    }
-    arena_release(&m.arena);
-    return st == KARMA_DONE ? KARMA_OK : st;
-}
-
-static karma_status check_all(karma_dataset *d, bool split_given, bool by_name) {
-    struct checking c = {.duplicates = 0};
-    karma_status st = check_rows(d, &c);
-    map_release(&c.lines);
-    if (st == KARMA_OK && split_given && !by_name && !c.any_split)
-        st = status_fail(KARMA_E_MISSING, "split: the rows do not say theirs");
-    if (st == KARMA_OK && d->count == 0)
-        st = d->info.split && c.any_split ? status_fail(KARMA_E_MISSING, "no rows of split '%s'",
-                                                        status_quotez(d->info.split))
-                                          : status_fail(KARMA_E_MISSING, "no rows");
-    if (st < 0) return status_prefix(st, "%s", d->path);
-    if (c.duplicates > 0)
-        log_warn("%s: line %lld: key given twice in a row; the last one counts (%zu such rows)",
-                 d->path, (long long)c.duplicate_line, c.duplicates);
-    return KARMA_OK;
-}
-
-/* ---- identity ---- */
-
-static void add_fields(struct sha256 *s, const struct dataset_fields *f) {
-    sha256_field_str(s, f->id);
-    sha256_field_str(s, f->question);
-    sha256_field_str(s, f->answer);
-    sha256_field_str(s, f->context);
-    sha256_field_str(s, f->split);
-    sha256_field_str(s, f->system);
-    for (const char *const *o = f->options; o && *o; o++)
-        sha256_field_str(s, *o);
-    sha256_field_str(s, NULL);
-}
-
-static void add_choices(struct sha256 *s, const struct choices *c) {
-    sha256_field_u64(s, c ? c->count : 0);
-    for (size_t i = 0; c && i < c->count; i++) {
-        sha256_field(s, &c->labels[i], 1);
-        sha256_field_str(s, c->keys[i]);
-        sha256_field_str(s, c->texts[i]);
-    }
-}
-
-/* Everything that decides what the samples are, and the bytes they come from. Not where the file
- * is. */
-static karma_status make_digest(karma_dataset *d) {
-    struct sha256 s;
-    unsigned char digest[32];
-    struct buf args = {0};
-    sha256_begin(&s);
-    sha256_field_str(&s, "karma data set 1");
-    sha256_field_str(&s, d->spec->info.name);
-    sha256_field_u64(&s, (uint64_t)d->spec->kind);
-    sha256_field_str(&s, d->info.prompt);
-    sha256_field_str(&s, d->spec->system_prompt);
-    sha256_field_str(&s, d->info.extraction);
-    sha256_field_u64(&s, (uint64_t)d->spec->index_base);
-    add_fields(&s, &d->spec->fields);
-    add_choices(&s, d->spec->choices);
-    karma_status st = KARMA_OK;
-    for (size_t i = 0; i < json_count(d->args) && st == KARMA_OK; i++) {
-        const struct json_member *m = &d->args->u.object.members[i];
-        if (strcmp(m->key, "path") == 0) continue;
-        buf_clear(&args);
-        st = json_write(&args, m->value, 0, JSON_COMPACT);
-        sha256_field_str(&s, m->key);
-        sha256_field_str(&s, buf_str(&args));
-    }
-    buf_release(&args);
-    sha256_field(&s, d->reader.text, d->reader.len);
-    sha256_end(&s, digest);
-    sha256_hex(digest, d->digest);
-    return st;
-}
-
-/* ---- the public calls ---- */
-
-static karma_status open_with(karma_dataset *d, const char *name, const char *args_json) {
-    const struct json *given = NULL;
-    bool by_name = false;
-    karma_status st = find_spec(name, &d->spec, &d->unspecified);
-    if (st < 0) return st;
-    d->info = d->spec->info;
-    if (d->unspecified && !(d->info.name = arena_strdup(&d->arena, name))) return KARMA_E_NOMEM;
-    st = read_given(d, name, args_json, &given);
-    if (st == KARMA_OK) st = resolve_args(d, given);
-    if (st == KARMA_OK) st = choose_file(d, &by_name);
-    if (st == KARMA_OK) st = reader_open(d->path, &d->reader);
-    if (st == KARMA_OK) st = check_all(d, !json_is_null(json_get(given, "split")), by_name);
-    return st < 0 ? st : make_digest(d);
-}
-
-karma_status karma_dataset_open(const char *name, const char *args_json, karma_dataset **out) {
-    karma_dataset *d = *out = mem_calloc(1, sizeof(*d));
-    if (!d) return KARMA_E_NOMEM;
-    d->sample_row.index = d->extract_row.index = SIZE_MAX;
-    karma_status st = open_with(d, name, args_json);
-    if (st == KARMA_OK) return KARMA_OK;
-    karma_dataset_close(d);
-    *out = NULL;
-    return st;
-}
-
-void karma_dataset_close(karma_dataset *d) {
-    if (!d) return;
-    reader_close(&d->reader);
-    arena_release(&d->sample_row.arena);
-    arena_release(&d->extract_row.arena);
-    arena_release(&d->prediction);
-    arena_release(&d->arena);
-    mem_free(d->taken);
-    mem_free(d);
-}
-
-const karma_dataset_info *karma_dataset_get_info(const karma_dataset *d) {
-    return &d->info;
-}
-
-const char *karma_dataset_args(const karma_dataset *d) {
-    return d->args_text;
-}
-
-size_t karma_dataset_count(const karma_dataset *d) {
-    return d->count;
-}
-
-const char *karma_dataset_digest(const karma_dataset *d) {
-    return d->digest;
-}
-
-/* Row i into m, unless it is there already. */
-static karma_status load(karma_dataset *d, size_t i, struct made *m) {
-    if (i >= d->count)
-        return status_fail(KARMA_E_RANGE, "sample %zu of a data set of %zu", i, d->count);
-    if (m->index == i) return KARMA_OK;
-    const struct taken *t = &d->taken[i];
-    struct reader_place place = t->place;
-    struct reader_row row;
-    const struct json *standard;
-    uint64_t hash;
-    m->index = SIZE_MAX;
-    arena_reset(&m->arena);
-    karma_status st = reader_read(&d->reader, &place, &m->arena, &row);
-    if (st == KARMA_OK) st = hash_row(&row, &hash);
-    if (st == KARMA_OK && hash != t->hash)
-        st = status_fail(KARMA_E_DIGEST, "line %lld: changed while in use", (long long)row.line_no);
-    if (st == KARMA_DONE) st = status_fail(KARMA_E_DIGEST, "changed while in use");
-    if (st == KARMA_OK) st = standard_row(d, &m->arena, &row, &standard);
-    if (st == KARMA_OK) st = make(d, &row, standard, t, m);
-    if (st < 0) return status_prefix(st, "%s", d->path);
-    m->index = i;
-    return KARMA_OK;
-}
-
-karma_status karma_dataset_get(karma_dataset *d, size_t i, const karma_sample **sample) {
-    *sample = NULL;
-    karma_status st = load(d, i, &d->sample_row);
-    if (st < 0) return st;
-    const struct item *item = &d->sample_row.item;
-    d->sample = (karma_sample){
-        .struct_size = sizeof(karma_sample),
-        .key = item->id,
-        .input = item->prompt,
-        .system_prompt = item->system_prompt,
-        .expected_output = item->reference,
-    };
-    *sample = &d->sample;
-    return KARMA_OK;
-}
-
-karma_status karma_dataset_extract(karma_dataset *d, size_t i, const char *text,
-                                   const char **prediction, karma_parse *how) {
-    struct made *m = d->sample_row.index == i ? &d->sample_row : &d->extract_row;
-    *prediction = "";
-    *how = KARMA_PARSE_NONE;
-    karma_status st = load(d, i, m);
-    if (st < 0 || !text) return st;
-    arena_reset(&d->prediction);
-    return d->rule->read(&d->prediction, text, &m->item.choices, prediction, how);
 }

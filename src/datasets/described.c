@@ -1,7 +1,8 @@
 /*
- * described.c - data sets that a user describes in YAML (doc/datasets.md has the keys). Every key
- * is known, every value checked; what is missing comes from the built-in data set of the same kind.
- * A description found in a folder that is broken is left out with a warning and hides nothing else.
+ * described.c - data sets that a user describes in YAML (doc/reference/datasets.md has the keys).
+ * Every key is known, every value checked; what is missing comes from the built-in data set of the
+ * same kind. A description found in a folder that is broken is left out with a warning and hides
+ * nothing else.
  */
 #include <stdio.h>
 #include <string.h>
@@ -14,21 +15,20 @@
 #include "datasets/dataset.h"
 #include "datasets/extract.h"
 #include "datasets/prompt.h"
-
-enum { MAX_NAME_BYTES = 255 };
+#include "datasets/speech.h"
 
 /* ---- one description ---- */
 
 static const char *const keys[] = {
-    "name",    "description", "kind",       "path",          "split",   "fields",  "answer_base",
-    "choices", "prompt",      "extraction", "system_prompt", "metrics", "options", "processors"};
+    "name",        "description", "kind",   "path",       "split",         "fields",
+    "answer_base", "choices",     "prompt", "extraction", "system_prompt", "metrics",
+    "options",     "processors",  "corpus", "queries",    "qrels",         "many_texts"};
 static const char *const field_keys[] = {"id",      "question", "options", "answer",
                                          "context", "split",    "system"};
 static const char *const option_keys[] = {"type",    "default",  "min",      "max",
                                           "choices", "nullable", "required", "help"};
 
-static karma_status check_keys(const struct json *object, const char *const *known, size_t count,
-                               const char *where) {
+static karma_status check_keys(const struct json *object, const char *const *known, size_t count) {
     for (size_t i = 0; i < json_count(object); i++) {
         const struct json_member *m = &object->u.object.members[i];
         size_t k = 0;
@@ -36,7 +36,7 @@ static karma_status check_keys(const struct json *object, const char *const *kno
             k++;
         if (k < count) continue;
         int near = nearest_name(m->key, known, count);
-        return status_fail(KARMA_E_UNEXPECTED, "%skey '%s' is not known%s%s%s", where,
+        return status_fail(KARMA_E_UNEXPECTED, "key '%s' is not known%s%s%s",
                            status_quote(m->key, m->key_len), near >= 0 ? "; did you mean '" : "",
                            near >= 0 ? known[near] : "", near >= 0 ? "'?" : "");
     }
@@ -62,14 +62,9 @@ static karma_status read_list(struct arena *a, const struct json *object, const 
     return KARMA_OK;
 }
 
-static karma_status read_fields(struct arena *a, const struct json *root,
-                                struct dataset_fields *f) {
-    const struct json *fields = json_get(root, "fields");
-    if (json_is_null(fields)) return KARMA_OK;
-    if (!json_is_object(fields))
-        return status_fail(KARMA_E_TYPE, "fields: expected a map, found %s",
-                           json_type_name(fields));
-    karma_status st = check_keys(fields, field_keys, COUNT(field_keys), "fields: ");
+static karma_status read_question_fields(struct arena *a, const struct json *fields,
+                                         struct dataset_fields *f) {
+    karma_status st = check_keys(fields, field_keys, COUNT(field_keys));
     if (st == KARMA_OK) st = json_field_str(fields, "id", NULL, &f->id);
     if (st == KARMA_OK) st = json_field_str(fields, "question", NULL, &f->question);
     if (st == KARMA_OK) st = json_field_str(fields, "answer", NULL, &f->answer);
@@ -79,6 +74,59 @@ static karma_status read_fields(struct arena *a, const struct json *root,
     if (st == KARMA_OK) st = read_list(a, fields, "options", &f->options);
     if (st == KARMA_OK && f->options && !f->options[0])
         st = status_fail(KARMA_E_RANGE, "options: an empty list");
+    return st;
+}
+
+static karma_status read_retrieval_fields(const struct json *fields, struct retrieval_fields *f) {
+    const struct {
+        const char *key, **to;
+    } columns[] = {
+        {"query_id", &f->query_id},
+        {"query", &f->query},
+        {"document_id", &f->document_id},
+        {"document_title", &f->document_title},
+        {"document_text", &f->document_text},
+        {"qrels_query", &f->qrels_query},
+        {"qrels_document", &f->qrels_document},
+        {"grade", &f->grade},
+    };
+    const char *known[COUNT(columns)];
+    for (size_t i = 0; i < COUNT(columns); i++)
+        known[i] = columns[i].key;
+    karma_status st = check_keys(fields, known, COUNT(known));
+    for (size_t i = 0; i < COUNT(columns) && st == KARMA_OK; i++)
+        st = json_field_str(fields, columns[i].key, NULL, columns[i].to);
+    return st;
+}
+
+static karma_status read_speech_fields(const struct json *fields, struct dataset_spec *out) {
+    const struct {
+        const char *key, **to;
+    } columns[] = {
+        {"id", &out->fields.id},         {"split", &out->fields.split},
+        {"system", &out->fields.system}, {"audio", &out->speech.audio},
+        {"text", &out->speech.text},     {"language", &out->speech.language},
+    };
+    const char *known[COUNT(columns)];
+    for (size_t i = 0; i < COUNT(columns); i++)
+        known[i] = columns[i].key;
+    karma_status st = check_keys(fields, known, COUNT(known));
+    for (size_t i = 0; i < COUNT(columns) && st == KARMA_OK; i++)
+        st = json_field_str(fields, columns[i].key, NULL, columns[i].to);
+    return st;
+}
+
+static karma_status read_fields(struct arena *a, const struct json *root,
+                                struct dataset_spec *out) {
+    const struct json *fields = json_get(root, "fields");
+    if (json_is_null(fields)) return KARMA_OK;
+    if (!json_is_object(fields))
+        return status_fail(KARMA_E_TYPE, "fields: expected a map, found %s",
+                           json_type_name(fields));
+    karma_status st =
+        out->kind == DATASET_RETRIEVAL       ? read_retrieval_fields(fields, &out->retrieval)
+        : out->kind == DATASET_TRANSCRIPTION ? read_speech_fields(fields, out)
+                                             : read_question_fields(a, fields, &out->fields);
     return st < 0 ? status_prefix(st, "fields") : KARMA_OK;
 }
 
@@ -110,6 +158,30 @@ static karma_status read_files(struct arena *a, const struct json *root, const c
     }
     *out = files;
     return n > 0 ? KARMA_OK : status_fail(KARMA_E_RANGE, "path: an empty map");
+}
+
+/* Where the files of a retrieval set are: in one folder, or each for itself. */
+static karma_status read_parts(struct arena *a, const struct json *root, const char *yaml_path,
+                               struct dataset_spec *out) {
+    const struct {
+        const char *key, **to;
+    } parts[] = {{"corpus", &out->parts.corpus},
+                 {"queries", &out->parts.queries},
+                 {"qrels", &out->parts.qrels}};
+    karma_status st = KARMA_OK;
+    for (size_t i = 0; i < COUNT(parts) && st == KARMA_OK; i++) {
+        const char *path;
+        st = json_field_str(root, parts[i].key, NULL, &path);
+        if (st < 0 || !path) continue;
+        if (out->kind != DATASET_RETRIEVAL)
+            return status_fail(KARMA_E_UNEXPECTED, "%s: only for kind %s", parts[i].key,
+                               dataset_retrieval.info.name);
+        if (!(*parts[i].to = resolve(a, yaml_path, path))) return KARMA_E_NOMEM;
+    }
+    if (st < 0 || out->kind != DATASET_RETRIEVAL) return st;
+    if (out->files && out->files[0].split)
+        return status_fail(KARMA_E_TYPE, "path: expected the folder of corpus, queries and qrels");
+    return json_field_bool(root, "many_texts", false, &out->many_texts);
 }
 
 static karma_status option_type(const struct json *o, const struct json *value,
@@ -150,7 +222,7 @@ static karma_status read_option(struct arena *a, const struct json_member *m,
     const struct json *value = o ? json_get(o, "default") : m->value;
     out->name = m->key;
     if (json_is_array(value)) return status_fail(KARMA_E_TYPE, "expected one value");
-    karma_status st = check_keys(o, option_keys, COUNT(option_keys), "");
+    karma_status st = check_keys(o, option_keys, COUNT(option_keys));
     if (st == KARMA_OK) st = option_type(o, value, &out->type);
     if (st == KARMA_OK) st = json_field_real(o, "min", 0, &out->min);
     if (st == KARMA_OK) st = json_field_real(o, "max", 0, &out->max);
@@ -168,7 +240,8 @@ static karma_status read_option(struct arena *a, const struct json_member *m,
 }
 
 static karma_status read_options(struct arena *a, const struct json *root, bool path_required,
-                                 const char *split, const karma_option_spec **out) {
+                                 const char *split, enum dataset_kind kind,
+                                 const karma_option_spec **out) {
     const struct json *options = json_get(root, "options");
     if (!json_is_null(options) && !json_is_object(options))
         return status_fail(KARMA_E_TYPE, "options: expected a map of arguments, found %s",
@@ -179,32 +252,27 @@ static karma_status read_options(struct arena *a, const struct json *root, bool 
     const char *split_text = arena_strdup(a, split ? buf_str(&split_json) : "null");
     buf_release(&split_json);
     if (st < 0) return st;
-    const karma_option_spec common[] = {DATASET_COMMON_OPTIONS(path_required, split_text)};
-    karma_option_spec *specs =
-        arena_calloc(a, COUNT(common) + json_count(options) + 1, sizeof(*specs));
+    const karma_option_spec of_rows[] = {DATASET_COMMON_OPTIONS(path_required, split_text)};
+    const karma_option_spec of_retrieval[] = {RETRIEVAL_COMMON_OPTIONS(path_required, split_text)};
+    const karma_option_spec of_speech[] = {SPEECH_COMMON_OPTIONS(path_required, split_text, false)};
+    const karma_option_spec *common = kind == DATASET_RETRIEVAL       ? of_retrieval
+                                      : kind == DATASET_TRANSCRIPTION ? of_speech
+                                                                      : of_rows;
+    const size_t n_common = kind == DATASET_RETRIEVAL       ? COUNT(of_retrieval)
+                            : kind == DATASET_TRANSCRIPTION ? COUNT(of_speech)
+                                                            : COUNT(of_rows);
+    karma_option_spec *specs = arena_calloc(a, n_common + json_count(options) + 1, sizeof(*specs));
     if (!split_text || !specs) return KARMA_E_NOMEM;
-    memcpy(specs, common, sizeof(common));
+    memcpy(specs, common, n_common * sizeof(*specs));
     for (size_t i = 0; i < json_count(options); i++) {
         const struct json_member *m = &options->u.object.members[i];
-        for (size_t k = 0; k < COUNT(common); k++)
+        for (size_t k = 0; k < n_common; k++)
             if (strcmp(common[k].name, m->key) == 0)
                 return status_fail(KARMA_E_DUPLICATE, "options: every data set has a '%s'", m->key);
-        st = read_option(a, m, &specs[COUNT(common) + i]);
+        st = read_option(a, m, &specs[n_common + i]);
         if (st < 0) return status_prefix(st, "options: %s", status_quotez(m->key));
     }
     *out = specs;
-    return KARMA_OK;
-}
-
-static karma_status check_name(const char *name) {
-    for (const unsigned char *p = (const unsigned char *)name; *p; p++)
-        if (*p < 0x20 || *p == 0x7F) return status_fail(KARMA_E_RANGE, "name: control character");
-    if (name[0] == '\0') return status_fail(KARMA_E_RANGE, "name: empty");
-    if (strlen(name) > MAX_NAME_BYTES)
-        return status_fail(KARMA_E_LIMIT, "name: more than %d bytes", MAX_NAME_BYTES);
-    if (reader_for(name))
-        return status_fail(KARMA_E_RANGE,
-                           "name: ends like a data file, as which it would be opened");
     return KARMA_OK;
 }
 
@@ -212,14 +280,16 @@ static karma_status read_kind(const struct json *root, struct dataset_spec *out)
     const char *kind;
     karma_status st = json_need_str(root, "kind", &kind);
     if (st < 0) return st;
-    const struct dataset_spec *const kinds[] = {&dataset_multiple_choice, &dataset_question_answer};
+    const struct dataset_spec *const kinds[] = {&dataset_multiple_choice, &dataset_question_answer,
+                                                &dataset_retrieval, &dataset_transcription};
     for (size_t i = 0; i < COUNT(kinds); i++) {
         if (strcmp(kind, kinds[i]->info.name) != 0) continue;
         *out = *kinds[i];
         return KARMA_OK;
     }
-    return status_fail(KARMA_E_RANGE, "kind: expected %s or %s, found '%s'", kinds[0]->info.name,
-                       kinds[1]->info.name, status_quotez(kind));
+    return status_fail(KARMA_E_RANGE, "kind: expected %s, %s, %s or %s, found '%s'",
+                       kinds[0]->info.name, kinds[1]->info.name, kinds[2]->info.name,
+                       kinds[3]->info.name, status_quotez(kind));
 }
 
 static karma_status read_choices(struct arena *a, const struct json *root,
@@ -252,6 +322,7 @@ static karma_status check_whole(const struct dataset_spec *s) {
     if (rule->needs_choices && s->kind != DATASET_MULTIPLE_CHOICE)
         return status_fail(KARMA_E_RANGE, "extraction: %s is for multiple choice", rule->name);
     if (!s->info.metrics[0]) return status_fail(KARMA_E_RANGE, "metrics: an empty list");
+    if (s->kind == DATASET_TRANSCRIPTION) return speech_check_prompt(s);
     return prompt_check(s->info.prompt, s->fields.answer ? s->fields.answer : "answer");
 }
 
@@ -259,7 +330,7 @@ static karma_status read_root(struct arena *a, const struct json *root, const ch
                               struct dataset_spec *out) {
     if (!json_is_object(root))
         return status_fail(KARMA_E_TYPE, "expected a map of keys, found %s", json_type_name(root));
-    karma_status st = check_keys(root, keys, COUNT(keys), "");
+    karma_status st = check_keys(root, keys, COUNT(keys));
     if (st == KARMA_OK) st = read_kind(root, out);
     if (st < 0) return st;
     karma_dataset_info *info = &out->info;
@@ -267,10 +338,10 @@ static karma_status read_root(struct arena *a, const struct json *root, const ch
     info->description = "";
     info->source = path;
     st = json_need_str(root, "name", &info->name);
-    if (st == KARMA_OK) st = check_name(info->name);
+    if (st == KARMA_OK) st = dataset_check_name(info->name);
     if (st == KARMA_OK)
         st = json_field_str(root, "description", info->description, &info->description);
-    if (st == KARMA_OK) st = json_field_str(root, "split", NULL, &info->split);
+    if (st == KARMA_OK) st = json_field_str(root, "split", info->split, &info->split);
     if (st == KARMA_OK) st = json_field_str(root, "prompt", info->prompt, &info->prompt);
     if (st == KARMA_OK && had_prompt && info->prompt[0] == '\0')
         st = status_fail(KARMA_E_RANGE, "prompt: empty");
@@ -280,10 +351,14 @@ static karma_status read_root(struct arena *a, const struct json *root, const ch
     if (st == KARMA_OK) st = json_field_int(root, "answer_base", 0, 1, 0, &out->index_base);
     if (st == KARMA_OK) st = read_list(a, root, "metrics", &info->metrics);
     if (st == KARMA_OK) st = read_list(a, root, "processors", &info->processors);
-    if (st == KARMA_OK) st = read_fields(a, root, &out->fields);
+    if (st == KARMA_OK) st = read_fields(a, root, out);
     if (st == KARMA_OK) st = read_choices(a, root, out);
     if (st == KARMA_OK) st = read_files(a, root, path, &out->files);
-    if (st == KARMA_OK) st = read_options(a, root, !out->files, info->split, &info->options);
+    if (st == KARMA_OK) st = read_parts(a, root, path, out);
+    const struct retrieval_paths *p = &out->parts;
+    const bool located = out->files || (p->corpus && p->queries && p->qrels);
+    if (st == KARMA_OK)
+        st = read_options(a, root, !located, info->split, out->kind, &info->options);
     return st < 0 ? st : check_whole(out);
 }
 
@@ -353,16 +428,10 @@ static karma_status read_entry(const char *path, bool found, struct entry **out)
     return KARMA_OK;
 }
 
-static bool is_built_in(const char *name) {
-    for (const struct dataset_spec *const *d = datasets; *d; d++)
-        if (strcmp((*d)->info.name, name) == 0) return true;
-    return false;
-}
-
 /* A later entry of a name hides the earlier one. */
 static void hide_namesakes(const struct entry *newest) {
     const char *name = newest->spec.info.name;
-    bool any = is_built_in(name);
+    bool any = dataset_find_built_in(name) != NULL;
     for (size_t i = 0; i < store.count; i++) {
         struct entry *e = store.entries[i];
         if (e == newest || !e->found || e->hidden || strcmp(e->spec.info.name, name) != 0) continue;

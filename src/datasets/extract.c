@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "base/ranking.h"
 #include "base/utf8.h"
 
 /* A part of a text. */
@@ -117,6 +118,13 @@ static karma_status read_strip(struct arena *a, const char *text, const struct c
                                const char **prediction, karma_parse *how) {
     (void)c;
     return give_span(a, strip_space(whole(text)), prediction, how);
+}
+
+static karma_status read_transcript(struct arena *a, const char *text, const struct choices *c,
+                                    const char **prediction, karma_parse *how) {
+    karma_status st = read_strip(a, text, c, prediction, how);
+    if (st == KARMA_OK) *how = KARMA_PARSE_MARKER;
+    return st;
 }
 
 static karma_status read_final_answer(struct arena *a, const char *text, const struct choices *c,
@@ -454,6 +462,15 @@ static karma_status read_mcqa(struct arena *a, const char *text, const struct ch
     return give_letter(a, c, index, KARMA_PARSE_FALLBACK, prediction, how);
 }
 
+static karma_status read_ranking(struct arena *a, const char *text, const struct choices *c,
+                                 const char **prediction, karma_parse *how) {
+    struct ranking ranking;
+    (void)c;
+    karma_status st = ranking_read(a, text, &ranking);
+    if (st == KARMA_DONE) return no_answer(prediction, how);
+    return st < 0 ? st : give_span(a, strip_space(whole(text)), prediction, how);
+}
+
 const struct extraction extractions[] = {
     {"mcqa", true, read_mcqa,
      "the option's letter after \"Final Answer:\", else where the text states it once"},
@@ -461,10 +478,15 @@ const struct extraction extractions[] = {
      "the letter exactly as KARMA 0.2.0 reads it, for comparison with its figures"},
     {"final_answer", false, read_final_answer, "the text after \"Final Answer:\""},
     {"strip", false, read_strip, "the whole text without blanks around it"},
+    {"ranking", false, read_ranking,
+     "the whole text, a JSON object of documents and scores or an array of documents"},
+    {"transcript", false, read_transcript,
+     "the whole text without blanks around it; no text is an answer too: silence"},
     {0},
 };
 
-const char *const extraction_names[] = {"mcqa", "mcqa_upstream", "final_answer", "strip", NULL};
+const char *const extraction_names[] = {
+    "mcqa", "mcqa_upstream", "final_answer", "strip", "ranking", "transcript", NULL};
 
 const struct extraction *extraction_find(const char *name) {
     for (const struct extraction *e = extractions; e->name; e++)

@@ -181,8 +181,9 @@ karma_status item_make(struct arena *a, const struct dataset_spec *spec, const c
     if (st == KARMA_OK) st = field_text(a, row, f->system, "system", &out->system_prompt);
     if (!out->system_prompt || out->system_prompt[0] == '\0')
         out->system_prompt = spec->system_prompt;
-    if (st == KARMA_OK)
-        st = spec->kind == DATASET_MULTIPLE_CHOICE ? read_multiple_choice(a, spec, row, out, &v)
-                                                   : read_answer(a, spec, row, out);
+    if (st == KARMA_OK && spec->kind == DATASET_MULTIPLE_CHOICE)
+        st = read_multiple_choice(a, spec, row, out, &v);
+    if (st == KARMA_OK && spec->kind == DATASET_QUESTION_ANSWER)
+        st = read_answer(a, spec, row, out);
     return st < 0 ? st : prompt_render(a, prompt, &v, &out->prompt);
 }

@@ -8,7 +8,10 @@
 struct item {
     const char *id;                                 /* the row's own; NULL: none */
     const char *prompt, *reference, *system_prompt; /* the last may be NULL */
-    struct choices choices;                         /* count 0 for open questions */
+    const char *other_args;                         /* JSON; NULL: none */
+    karma_audio audio;                              /* if has_audio; prompt may be NULL then */
+    bool has_audio;
+    struct choices choices; /* count 0 unless multiple choice */
 };
 
 /* Member of a row by name; if there is none, "a.b" is b of a. NULL if absent. */
@@ -21,7 +24,7 @@ karma_status item_text(struct arena *a, const struct json *value, const char **o
 karma_status item_in_split(struct arena *a, const struct dataset_spec *spec, const struct json *row,
                            const char *split, bool *wanted, bool *has_split);
 /* row: with the usual columns, after the data set's adapt(). Everything in a. Errors name the
- * field. */
+ * field. Of a query of a retrieval set reference and other_args are left to its judgements. */
 karma_status item_make(struct arena *a, const struct dataset_spec *spec, const char *prompt,
                        const struct json *args, const struct json *row, struct item *out);
 /* Does the row hold options, in a form that item_make() would find? */

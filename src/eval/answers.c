@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/sha256.h"
+#include "karma/embedding.h"
 
 void answers_store_key(const char *identity, const karma_sample *s,
                        unsigned char out[STORE_KEY_BYTES]) {
@@ -23,6 +24,10 @@ void answers_store_key(const char *identity, const karma_sample *s,
     }
     sha256_field_str(&h, s->n_messages ? NULL : s->input);
     sha256_field_str(&h, s->other_args_json);
+    if (s->audio) { /* its content, not where it lies */
+        sha256_field_str(&h, "audio");
+        sha256_field_str(&h, s->audio->digest);
+    }
     sha256_end(&h, out);
 }
 
@@ -209,6 +214,24 @@ static karma_status ask_model(struct feed *f) {
     return f->cancelled ? status_fail(KARMA_E_CANCELLED, "cancelled") : KARMA_OK;
 }
 
+/* Give the model the data set's documents, if it has any, ask it, and take them back. */
+static karma_status ask_with_corpus(struct feed *f) {
+    const char *const *ids, *const *texts;
+    size_t n;
+    karma_model *m = f->run->model;
+    karma_dataset_corpus(f->d->data, &ids, &texts, &n);
+    if (n == 0) return ask_model(f);
+    report(f); /* what follows may take a while: the first line of progress */
+    f->started = true;
+    karma_status st = karma_model_set_corpus(m, ids, texts, n);
+    if (st < 0) return status_prefix(st, "%s", f->d->name);
+    st = ask_model(f);
+    char why[1024];
+    snprintf(why, sizeof(why), "%s", karma_error_message());
+    const karma_status forgotten = karma_model_set_corpus(m, NULL, NULL, 0);
+    return st < 0 ? status_fail(st, "%s", why) : forgotten;
+}
+
 karma_status answers_collect(struct answers_run *run, struct plan_dataset *d, struct answers *a) {
     *a = (struct answers){.n = d->n_samples};
     a->slots = arena_calloc(&a->arena, a->n + 1, sizeof(*a->slots));
@@ -228,7 +251,7 @@ karma_status answers_collect(struct answers_run *run, struct plan_dataset *d, st
         return KARMA_OK;
     }
     if (is_cancelled(&f)) return status_fail(KARMA_E_CANCELLED, "cancelled");
-    return ask_model(&f);
+    return ask_with_corpus(&f);
 }
 
 void answers_release(struct answers *a) {

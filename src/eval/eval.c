@@ -16,6 +16,7 @@
 #include "eval/score.h"
 #include "eval/store.h"
 #include "karma/karma.h"
+#include "karma/plugin.h"
 
 karma_eval_options karma_eval_defaults(void) {
     return (karma_eval_options){.struct_size = sizeof(karma_eval_options), .use_store = true};
@@ -59,8 +60,20 @@ static void forget_last(void) {
     last_results = last_path = NULL;
 }
 
+/* Which model runs decides its identity, and with it every key of the store: one that may fall back
+ * on another is loaded before it is asked. */
+static karma_status settle_model(struct run *r) {
+    const char *text = karma_model_args(r->model);
+    const struct json *args;
+    karma_status st = json_parse(&r->plan.arena, text, strlen(text), JSON_LAST_WINS, &args);
+    if (st < 0 || json_is_null(json_get(args, "fallback"))) return st;
+    st = karma_model_load(r->model);
+    return st < 0 ? st : plan_check_model(&r->plan, r->model); /* it may be another one now */
+}
+
 static karma_status begin_run(struct run *r) {
-    karma_status st = store_open(r->plan.store_path, &r->store);
+    karma_status st = settle_model(r);
+    if (st == KARMA_OK) st = store_open(r->plan.store_path, &r->store);
     if (st == KARMA_OK) st = karma_model_identity(r->model, &r->identity);
     if (st == KARMA_OK) st = store_note_identity(r->store, r->identity);
     return st;
@@ -132,6 +145,19 @@ static karma_status given_path(struct run *r, const struct json **path) {
     return st;
 }
 
+/* Only when another model than the one asked for was run: which, and why. */
+static karma_status add_fallback(struct run *r, struct json *o) {
+    struct arena *a = &r->plan.arena;
+    const char *requested = karma_model_requested_name(r->model);
+    const char *reason = karma_model_fallback_reason(r->model);
+    if (!requested || strcmp(requested, karma_model_name(r->model)) == 0) return KARMA_OK;
+    karma_status st = json_set(a, o, "requested_model", json_new_string(a, requested));
+    if (st == KARMA_OK && reason) {
+        st = json_set(a, o, "fallback_reason", json_new_string(a, reason));
+    }
+    return st;
+}
+
 static karma_status add_summary(struct run *r) {
     struct arena *a = &r->plan.arena;
     struct json *o = json_new_object(a);
@@ -141,6 +167,7 @@ static karma_status add_summary(struct run *r) {
     if (st == KARMA_OK) {
         st = json_set(a, o, "model", json_new_string(a, karma_model_name(r->model)));
     }
+    if (st == KARMA_OK) st = add_fallback(r, o);
     if (st == KARMA_OK && path) st = json_set(a, o, "model_path", path);
     if (st == KARMA_OK) {
         st = json_set(a, o, "total_datasets", json_new_int(a, (int64_t)r->plan.n_datasets));
@@ -154,6 +181,19 @@ static karma_status add_summary(struct run *r) {
     }
     if (st == KARMA_OK) st = json_set(a, o, "model_identity", identity);
     return st == KARMA_OK ? json_set(a, r->results, "_summary", o) : st;
+}
+
+/* Other people's code that took part. */
+static karma_status add_plugins(struct run *r, struct json *o) {
+    struct arena *a = &r->plan.arena;
+    const struct json *plugins;
+    char *text;
+    karma_status st = karma_list_plugins(&text);
+    if (st < 0) return st;
+    st = json_parse(a, text, strlen(text), JSON_LAST_WINS, &plugins);
+    if (st == KARMA_OK && json_count(plugins)) st = json_set(a, o, "plugins", plugins);
+    karma_free(text);
+    return st;
 }
 
 static karma_status write_run_file(struct run *r) {
@@ -177,6 +217,7 @@ static karma_status write_run_file(struct run *r) {
     if (st == KARMA_OK && r->plan.store_path) {
         st = json_set(a, o, "store", json_new_string(a, r->plan.store_path));
     }
+    if (st == KARMA_OK) st = add_plugins(r, o);
     if (st == KARMA_OK) st = json_set(a, o, "datasets", r->timings);
     struct buf text = {0};
     if (st == KARMA_OK) st = json_write(&text, o, 2, JSON_PYTHON);
@@ -255,6 +296,7 @@ static karma_status evaluate(karma_model *m, const karma_eval_options *options,
                     .started_ns = clock_monotonic_ns(),
                     .started_s = clock_wall_s()};
     karma_status st = plan_make(options, &r.plan);
+    if (st == KARMA_OK) st = plan_check_model(&r.plan, m);
     summary->n_datasets = r.plan.n_datasets;
     if (st == KARMA_OK) {
         r.results = json_new_object(&r.plan.arena);

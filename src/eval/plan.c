@@ -148,6 +148,15 @@ struct arguments {
     struct map datasets, metrics, processors; /* names used */
 };
 
+static karma_status read_k(struct plan *p, struct plan_metric *m) {
+    const char *text = karma_metric_args(m->metric);
+    const struct json *args;
+    karma_status st = json_parse(&p->arena, text, strlen(text), JSON_LAST_WINS, &args);
+    const struct json *k = st == KARMA_OK ? json_get(args, "k") : NULL;
+    m->k = k && k->type == JSON_INT ? k->u.integer : 0;
+    return st;
+}
+
 static karma_status open_metrics(struct plan *p, struct plan_dataset *d, struct arguments *args) {
     const size_t n = list_count(d->info->metrics);
     d->metrics = arena_calloc(&p->arena, n + 1, sizeof(*d->metrics));
@@ -160,14 +169,83 @@ static karma_status open_metrics(struct plan *p, struct plan_dataset *d, struct 
         if (st < 0) return st;
         d->metrics[i].name = name;
         d->n_metrics = i + 1;
+        st = read_k(p, &d->metrics[i]);
+        if (st < 0) return st;
     }
     return KARMA_OK;
+}
+
+karma_status plan_sample_language(struct arena *a, const karma_sample *sample,
+                                  const char **language) {
+    const char *text = sample->other_args_json;
+    const struct json *args = NULL;
+    *language = NULL;
+    if (!text) return KARMA_OK;
+    karma_status st = json_parse(a, text, strlen(text), JSON_LAST_WINS, &args);
+    if (st == KARMA_OK) *language = json_str(json_get(args, "language"), NULL);
+    return st;
+}
+
+karma_processor *plan_processor_for(const struct plan_processor *p, const char *language) {
+    const struct map_entry *found =
+        language ? map_find(&p->by_language, language, strlen(language)) : NULL;
+    return found ? found->value.ptr : p->processor;
+}
+
+static bool has_language(const char *processor) {
+    const karma_processor_info *info;
+    if (karma_get_processor_info(processor, &info) < 0) return false;
+    for (const karma_option_spec *o = info->options; o->name; o++)
+        if (strcmp(o->name, "language") == 0) return true;
+    return false;
+}
+
+/* A processor like p, for one language. */
+static karma_status add_language(struct plan *plan, struct plan_processor *p, const char *name,
+                                 const struct json *given, const char *language) {
+    struct arena *a = &plan->arena;
+    struct map_entry *entry;
+    bool added;
+    karma_status st = map_put(&p->by_language, language, strlen(language), &entry, &added);
+    if (st < 0 || !added) return st;
+    struct json *args;
+    struct buf text = {0};
+    st = json_merge(a, given, NULL, &args);
+    if (st == KARMA_OK) st = json_set(a, args, "language", json_new_string(a, language));
+    if (st == KARMA_OK) st = json_write(&text, args, 0, JSON_COMPACT);
+    if (st == KARMA_OK) {
+        karma_processor *made;
+        st = karma_processor_create(name, buf_str(&text), &made);
+        entry->value.ptr = made;
+    }
+    buf_release(&text);
+    return st;
+}
+
+/* What the data set knows of its samples' languages reaches the processor; what the user said goes
+ * before that. */
+static karma_status add_languages(struct plan *plan, struct plan_dataset *d,
+                                  struct plan_processor *p, const char *name,
+                                  const struct json *given) {
+    struct arena a = {0};
+    karma_status st = KARMA_OK;
+    if (json_get(given, "language") || !has_language(name)) return KARMA_OK;
+    for (size_t i = 0; i < d->n_samples && st == KARMA_OK; i++) {
+        const karma_sample *sample;
+        const char *language = NULL;
+        arena_reset(&a);
+        st = karma_dataset_get(d->data, i, &sample);
+        if (st == KARMA_OK) st = plan_sample_language(&a, sample, &language);
+        if (st == KARMA_OK && language) st = add_language(plan, p, name, given, language);
+    }
+    arena_release(&a);
+    return st;
 }
 
 static karma_status open_processors(struct plan *p, struct plan_dataset *d,
                                     struct arguments *args) {
     const size_t n = list_count(d->info->processors);
-    d->processors = arena_calloc(&p->arena, n + 1, sizeof(karma_processor *));
+    d->processors = arena_calloc(&p->arena, n + 1, sizeof(*d->processors));
     if (!d->processors) return KARMA_E_NOMEM;
     for (size_t i = 0; i < n; i++) {
         const char *name = d->info->processors[i], *text;
@@ -175,34 +253,64 @@ static karma_status open_processors(struct plan *p, struct plan_dataset *d,
         if (!full) return KARMA_E_NOMEM;
         karma_status st = note_used(&args->processors, full);
         if (st == KARMA_OK) st = args_of(&p->arena, args->processor, full, &text);
-        if (st == KARMA_OK) st = karma_processor_create(name, text, &d->processors[i]);
+        if (st == KARMA_OK) st = karma_processor_create(name, text, &d->processors[i].processor);
         if (st < 0) return st;
         d->n_processors = i + 1;
+        st = add_languages(p, d, &d->processors[i], name, json_get(args->processor, full));
+        if (st < 0) return st;
     }
     return KARMA_OK;
 }
 
-/* The data file among the arguments, if the data set has one there. */
-static karma_status check_data_file(struct plan *p, struct plan_dataset *d) {
+/* The data files among the arguments, if the data set has some there. */
+static karma_status check_data_files(struct plan *p, struct plan_dataset *d) {
+    static const char *const names[] = {"path", "corpus", "queries", "qrels"};
     const char *text = karma_dataset_args(d->data);
     const struct json *args;
     karma_status st = json_parse(&p->arena, text, strlen(text), JSON_LAST_WINS, &args);
-    return st < 0 ? st : check_input(p, json_str(json_get(args, "path"), NULL), "a data file");
+    for (size_t i = 0; st == KARMA_OK && i < sizeof(names) / sizeof(*names); i++)
+        st = check_input(p, json_str(json_get(args, names[i]), NULL), "a data file");
+    return st;
+}
+
+/* What its metrics ask of a ranking. */
+static void measure_corpus(struct plan_dataset *d) {
+    const char *const *ids, *const *texts;
+    karma_dataset_corpus(d->data, &ids, &texts, &d->n_documents);
+    for (size_t i = 0; i < d->n_metrics; i++)
+        if ((size_t)d->metrics[i].k > d->deepest) d->deepest = (size_t)d->metrics[i].k;
+    if (d->deepest > d->n_documents) d->deepest = d->n_documents;
+}
+
+/* Only by force can a file be replaced that is not one of ours. */
+static karma_status check_recordings(const struct plan *p, struct plan_dataset *d, bool force) {
+    const karma_sample *sample;
+    karma_status st = KARMA_OK;
+    if (!force || (!file_exists(p->output) && !file_exists(p->run_file))) return KARMA_OK;
+    for (size_t i = 0; i < d->n_samples && st == KARMA_OK; i++) {
+        st = karma_dataset_get(d->data, i, &sample);
+        if (st == KARMA_OK && !sample->audio) break; /* no recordings, then */
+        if (st == KARMA_OK) st = check_input(p, sample->audio->path, "a recording");
+    }
+    return st;
 }
 
 static karma_status open_dataset(struct plan *p, struct plan_dataset *d, const char *name,
-                                 struct arguments *args, int64_t max_samples) {
+                                 struct arguments *args, const karma_eval_options *o) {
+    const int64_t max_samples = o->max_samples;
     const char *text;
     d->name = name;
     karma_status st = args_of(&p->arena, args->dataset, name, &text);
     if (st == KARMA_OK) st = karma_dataset_open(name, text, &d->data);
     if (st == KARMA_OK) st = check_input(p, name, "a data set");
-    if (st == KARMA_OK) st = check_data_file(p, d);
+    if (st == KARMA_OK) st = check_data_files(p, d);
     if (st < 0) return st;
     d->info = karma_dataset_get_info(d->data);
     d->n_samples = karma_dataset_count(d->data);
     if (max_samples > 0 && (uint64_t)max_samples < d->n_samples) d->n_samples = (size_t)max_samples;
-    st = open_metrics(p, d, args);
+    st = check_recordings(p, d, o->force);
+    if (st == KARMA_OK) st = open_metrics(p, d, args);
+    measure_corpus(d);
     return st < 0 ? st : open_processors(p, d, args);
 }
 
@@ -223,7 +331,7 @@ static karma_status open_all(const karma_eval_options *o, struct plan *p, struct
     size_t wrong = 0;
     char message[1024] = "";
     for (size_t i = 0; i < p->n_datasets; i++) {
-        karma_status st = open_dataset(p, &p->datasets[i], o->datasets[i], args, o->max_samples);
+        karma_status st = open_dataset(p, &p->datasets[i], o->datasets[i], args, o);
         if (st == KARMA_OK) continue;
         if (st == KARMA_E_NOMEM) return st;
         if (wrong++ == 0) {
@@ -282,13 +390,66 @@ karma_status plan_make(const karma_eval_options *o, struct plan *p) {
     return st;
 }
 
+/* --- the model -------------------------------------------------------------------------------- */
+
+static bool makes_vectors(const karma_model *m) {
+    for (const karma_model_class *c = karma_model_get_class(m); c; c = c->base)
+        if (c->embed) return true;
+    return false;
+}
+
+/* The largest of the argument k_values; 0: it has none. */
+static karma_status ranking_length(const karma_model *m, int64_t *longest) {
+    const char *text = karma_model_args(m);
+    struct arena a = {0};
+    const struct json *args;
+    karma_status st = json_parse(&a, text, strlen(text), JSON_LAST_WINS, &args);
+    const struct json *list = st == KARMA_OK ? json_get(args, "k_values") : NULL;
+    *longest = 0;
+    for (size_t i = 0; json_is_array(list) && i < json_count(list); i++) {
+        const struct json *k = json_at(list, i);
+        if (k->type == JSON_INT && k->u.integer > *longest) *longest = k->u.integer;
+    }
+    arena_release(&a);
+    return st;
+}
+
+static karma_status check_for_corpus(const struct plan_dataset *d, const karma_model *m) {
+    int64_t longest;
+    if (!makes_vectors(m))
+        return status_fail(KARMA_E_UNSUPPORTED,
+                           "%s: a retrieval set needs an embedding model, which %s is not", d->name,
+                           karma_model_name(m));
+    karma_status st = ranking_length(m, &longest);
+    if (st < 0 || longest == 0 || (size_t)longest >= d->deepest) return st;
+    const struct plan_metric *deep = &d->metrics[0];
+    for (size_t i = 1; i < d->n_metrics; i++)
+        if (d->metrics[i].k > deep->k) deep = &d->metrics[i];
+    return status_fail(KARMA_E_USAGE,
+                       "%s: metric %s looks at the first %lld documents, and the model gives %lld "
+                       "(its argument k_values); raise that or lower the metric's k",
+                       d->name, deep->name, (long long)deep->k, (long long)longest);
+}
+
+karma_status plan_check_model(const struct plan *p, const karma_model *m) {
+    karma_status st = KARMA_OK;
+    for (size_t i = 0; st == KARMA_OK && i < p->n_datasets; i++)
+        if (p->datasets[i].n_documents) st = check_for_corpus(&p->datasets[i], m);
+    return st;
+}
+
 void plan_release(struct plan *p) {
     for (size_t i = 0; p->datasets && i < p->n_datasets; i++) {
         struct plan_dataset *d = &p->datasets[i];
         for (size_t k = 0; k < d->n_metrics; k++)
             karma_metric_destroy(d->metrics[k].metric);
-        for (size_t k = 0; k < d->n_processors; k++)
-            karma_processor_destroy(d->processors[k]);
+        for (size_t k = 0; k < d->n_processors; k++) {
+            struct map *others = &d->processors[k].by_language;
+            for (size_t j = 0; j < others->count; j++)
+                karma_processor_destroy(others->entries[j].value.ptr);
+            map_release(others);
+            karma_processor_destroy(d->processors[k].processor);
+        }
         karma_dataset_close(d->data);
     }
     arena_release(&p->arena);

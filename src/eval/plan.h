@@ -6,6 +6,7 @@
 #define EVAL_PLAN_H
 
 #include "base/json.h"
+#include "base/map.h"
 #include "base/mem.h"
 #include "karma/eval.h"
 #include "karma/metric.h"
@@ -14,6 +15,14 @@
 struct plan_metric {
     const char *name;
     karma_metric *metric;
+    int64_t k; /* its argument of that name: how much of a ranking it looks at; 0: it has none */
+};
+
+/* One that has an argument language, which was not given, is there once for each language of the
+ * samples. */
+struct plan_processor {
+    karma_processor *processor; /* for samples that say none; of all, if it has no such argument */
+    struct map by_language;     /* code -> karma_processor */
 };
 
 struct plan_dataset {
@@ -23,8 +32,10 @@ struct plan_dataset {
     size_t n_samples; /* selected */
     struct plan_metric *metrics;
     size_t n_metrics;
-    karma_processor **processors;
+    struct plan_processor *processors;
     size_t n_processors;
+    size_t n_documents; /* of its corpus; 0: it has none */
+    size_t deepest;     /* how long a ranking its metrics need: the largest k, or the corpus */
 };
 
 enum output_format { OUTPUT_JSON, OUTPUT_YAML, OUTPUT_CSV };
@@ -42,6 +53,16 @@ struct plan {
 /* Errors name the data set or argument; of several wrong data sets the first is told and the
  * others are counted. Release the plan in every case. */
 karma_status plan_make(const karma_eval_options *options, struct plan *p);
+/* The language a sample says it is in ("hi", among its other_args), in a; *language NULL: it does
+ * not. */
+karma_status plan_sample_language(struct arena *a, const karma_sample *sample,
+                                  const char **language);
+/* The processor for a sample of that language, which may be NULL. */
+karma_processor *plan_processor_for(const struct plan_processor *p, const char *language);
+/* Can the model, as it is before or after loading, do what the data sets need? One with a corpus
+ * needs an embedding model that ranks as many documents as its metrics look at: a metric at 10 of
+ * rankings of 5 would be a wrong figure that looks right. */
+karma_status plan_check_model(const struct plan *p, const karma_model *m);
 void plan_release(struct plan *p);
 
 #endif

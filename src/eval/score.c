@@ -1,18 +1,22 @@
 /*
  * score.c - see score.h. Every selected sample ends in one state: scored, failed, or (after a
  * cancelled run) not run; the sum is checked. A failed sample is never scored: with one there is no
- * headline score but its bounds, failed ones counted as wrong and left out.
+ * headline score but its bounds, failed ones counted as wrong and left out. Wrong is a score of 0,
+ * or, of an error rate, that all of the reference was missed.
  */
 #include "eval/score.h"
 
 #include <math.h>
 #include <string.h>
 
+#include "base/ranking.h"
+
 enum { MAX_FAILED_SHOWN = 1000 };
 
 struct tally {
     size_t marker, fallback, none; /* how predictions were found */
     size_t cut, thought_cut, prompt_truncated, special_in_text;
+    size_t short_ranking; /* shorter than the metrics look, though there are more documents */
     size_t failed_by_code[KARMA_STATUS_ORDER_COUNT];
 };
 
@@ -23,11 +27,12 @@ static void count_flags(struct tally *t, unsigned flags) {
     t->special_in_text += (flags & KARMA_OUTPUT_SPECIAL_IN_TEXT) != 0;
 }
 
-static karma_status process(const struct plan_dataset *d, struct arena *a, const char *text,
-                            const char **out) {
+static karma_status process(const struct plan_dataset *d, struct arena *a, const char *language,
+                            const char *text, const char **out) {
     const char *now = text;
     for (size_t i = 0; i < d->n_processors; i++) {
-        karma_status st = karma_processor_run(d->processors[i], now, &now);
+        karma_processor *p = plan_processor_for(&d->processors[i], language);
+        karma_status st = karma_processor_run(p, now, &now);
         if (st < 0) return st;
         if (!(now = arena_strdup(a, now))) return KARMA_E_NOMEM; /* lent until its next call */
     }
@@ -38,7 +43,7 @@ static karma_status process(const struct plan_dataset *d, struct arena *a, const
 /* An object of a sample's texts, for reports with content. */
 static karma_status content_of(struct arena *a, const karma_sample *sample,
                                const struct answer *answer, const char *prediction, karma_parse how,
-                               double score, struct json *list) {
+                               double score, const struct json *details, struct json *list) {
     struct json *o = json_new_object(a);
     karma_status st = json_set(a, o, "key", json_new_string(a, sample->key));
     if (st == KARMA_OK && sample->input) {
@@ -75,6 +80,7 @@ static karma_status content_of(struct arena *a, const karma_sample *sample,
                       json_new_string(a, karma_finish_reason_name(answer->finish_reason)));
     }
     if (st == KARMA_OK) st = json_set(a, o, "score", json_new_real(a, score));
+    if (st == KARMA_OK && json_count(details)) st = json_set(a, o, "details", details);
     return st == KARMA_OK ? json_push(a, list, o) : st;
 }
 
@@ -96,10 +102,30 @@ struct scoring {
     struct arena *arena;
     struct arena scratch;
     struct plan_dataset *d;
+    const struct answers *answers;
     struct tally tally;
     struct json *failed, *samples; /* samples NULL: no content wanted */
     struct score *out;
 };
+
+/* Is the ranking shorter than what the metrics look at? */
+static karma_status count_ranking(struct scoring *s, const char *prediction) {
+    struct ranking r;
+    if (s->d->deepest == 0) return KARMA_OK;
+    karma_status st = ranking_read(&s->scratch, prediction, &r);
+    s->tally.short_ranking += st == KARMA_OK && r.count < s->d->deepest;
+    return st < 0 ? st : KARMA_OK; /* what is no ranking is counted as unparsed */
+}
+
+/* The sample's part of a metric's errors, under its name. */
+static karma_status add_details(struct arena *a, const struct plan_metric *m, struct json *to) {
+    const char *text;
+    const struct json *details;
+    if (!karma_metric_is_error_rate(m->metric)) return KARMA_OK;
+    karma_status st = karma_metric_sample_details(m->metric, &text);
+    if (st == KARMA_OK) st = json_parse(a, text, strlen(text), JSON_LAST_WINS, &details);
+    return st < 0 ? st : json_set(a, to, m->name, details);
+}
 
 static karma_status score_answer(struct scoring *s, size_t i, const karma_sample *sample,
                                  const struct answer *answer) {
@@ -117,18 +143,25 @@ static karma_status score_answer(struct scoring *s, size_t i, const karma_sample
     s->tally.fallback += how == KARMA_PARSE_FALLBACK;
     s->tally.none += how == KARMA_PARSE_NONE;
     const char *reference = sample->expected_output ? sample->expected_output : "";
-    const char *clean_prediction, *clean_reference;
-    if (st == KARMA_OK) st = process(s->d, &s->scratch, prediction, &clean_prediction);
-    if (st == KARMA_OK) st = process(s->d, &s->scratch, reference, &clean_reference);
+    const char *clean_prediction, *clean_reference, *language = NULL;
+    struct arena *scratch = &s->scratch;
+    if (st == KARMA_OK) st = plan_sample_language(scratch, sample, &language);
+    if (st == KARMA_OK) st = process(s->d, scratch, language, prediction, &clean_prediction);
+    if (st == KARMA_OK) st = process(s->d, scratch, language, reference, &clean_reference);
+    if (st == KARMA_OK) st = count_ranking(s, clean_prediction);
+    struct json *details = s->samples ? json_new_object(s->arena) : NULL;
+    if (st == KARMA_OK && s->samples && !details) st = KARMA_E_NOMEM;
     double headline = 0;
     for (size_t k = 0; k < s->d->n_metrics && st == KARMA_OK; k++) {
         double score = 0;
         st = karma_metric_add(s->d->metrics[k].metric, clean_prediction, clean_reference, &score);
         if (k == 0) headline = score;
+        if (st == KARMA_OK && details) st = add_details(s->arena, &s->d->metrics[k], details);
     }
+    if (st < 0) return status_prefix(st, "%s: sample %s", s->d->name, status_quotez(sample->key));
     s->out->n_scored++;
-    if (st == KARMA_OK && s->samples) {
-        st = content_of(s->arena, sample, answer, prediction, how, headline, s->samples);
+    if (s->samples) {
+        st = content_of(s->arena, sample, answer, prediction, how, headline, details, s->samples);
     }
     return st;
 }
@@ -147,7 +180,7 @@ static karma_status score_sample(struct scoring *s, size_t i, const struct sampl
         s->tally.failed_by_code[-(int)answer->status]++;
         st = note_failed(s->arena, sample, answer, s->failed);
         if (st == KARMA_OK && s->samples) {
-            st = content_of(s->arena, sample, answer, "", KARMA_PARSE_NONE, 0, s->samples);
+            st = content_of(s->arena, sample, answer, "", KARMA_PARSE_NONE, 0, NULL, s->samples);
         }
         return st;
     }
@@ -159,14 +192,50 @@ static struct json *real_or_null(struct arena *a, double v) {
     return isfinite(v) ? json_new_real(a, v) : json_new_null(a);
 }
 
-static karma_status metric_object(struct arena *a, const struct plan_metric *m,
-                                  const struct score *score, struct json *metrics) {
+/* With failed samples among the others. The metric counts them from here on. */
+static karma_status count_as_wrong(struct scoring *s, const struct plan_metric *m, double *score) {
+    karma_metric_result r;
+    karma_status st = KARMA_OK;
+    for (size_t i = 0; i < s->answers->n && st == KARMA_OK; i++) {
+        const struct sample_slot *slot = &s->answers->slots[i];
+        const karma_sample *sample;
+        const char *language, *reference;
+        if (slot->state == ANSWER_NONE || slot->answer.status >= 0) continue;
+        arena_reset(&s->scratch);
+        st = karma_dataset_get(s->d->data, i, &sample);
+        if (st == KARMA_OK) st = plan_sample_language(&s->scratch, sample, &language);
+        if (st == KARMA_OK)
+            st = process(s->d, &s->scratch, language,
+                         sample->expected_output ? sample->expected_output : "", &reference);
+        if (st == KARMA_OK) st = karma_metric_add(m->metric, "", reference, NULL);
+    }
+    if (st == KARMA_OK) st = karma_metric_end(m->metric, &r);
+    *score = st == KARMA_OK ? r.score : 0;
+    return st;
+}
+
+/* What an error rate is made of. */
+static karma_status set_details(struct arena *a, const struct plan_metric *m, struct json *o) {
+    const char *text;
+    const struct json *details;
+    karma_status st = karma_metric_details(m->metric, &text);
+    if (st == KARMA_OK) st = json_parse(a, text, strlen(text), JSON_LAST_WINS, &details);
+    for (size_t i = 0; st == KARMA_OK && i < json_count(details); i++)
+        st = json_set(a, o, details->u.object.members[i].key, details->u.object.members[i].value);
+    return st;
+}
+
+static karma_status metric_object(struct scoring *s, const struct plan_metric *m,
+                                  struct json *metrics) {
+    struct arena *a = s->arena;
+    const struct score *score = s->out;
     karma_metric_result r;
     karma_status st = karma_metric_end(m->metric, &r);
     if (st < 0) return st;
     struct json *o = json_new_object(a);
     const bool headline = score->n_failed == 0 && score->n_scored > 0;
     st = json_set(a, o, "score", headline ? json_new_real(a, r.score) : json_new_null(a));
+    if (st == KARMA_OK && m->k) st = json_set(a, o, "k", json_new_int(a, m->k));
     if (st == KARMA_OK) st = json_set(a, o, "num_samples", json_new_int(a, (int64_t)r.n));
     if (st == KARMA_OK && headline) {
         st = json_set(a, o, "standard_error", real_or_null(a, r.standard_error));
@@ -175,12 +244,16 @@ static karma_status metric_object(struct arena *a, const struct plan_metric *m,
         if (st == KARMA_OK) st = json_push(a, interval, real_or_null(a, r.ci_high));
         if (st == KARMA_OK) st = json_set(a, o, "interval_95", interval);
     }
+    if (st == KARMA_OK) st = set_details(a, m, o);
     if (st == KARMA_OK && score->n_failed > 0) {
         const size_t all = score->n_scored + score->n_failed;
         struct json *bounds = json_new_object(a);
         /* With nothing scored the metric has no value to weigh. */
-        const double sum = score->n_scored ? r.score * (double)score->n_scored : 0;
-        st = json_set(a, bounds, "failed_counted_as_wrong", json_new_real(a, sum / (double)all));
+        double wrong = score->n_scored ? r.score * (double)score->n_scored / (double)all : 0;
+        if (st == KARMA_OK && karma_metric_is_error_rate(m->metric))
+            st = count_as_wrong(s, m, &wrong);
+        if (st == KARMA_OK)
+            st = json_set(a, bounds, "failed_counted_as_wrong", json_new_real(a, wrong));
         if (st == KARMA_OK) {
             st = json_set(a, bounds, "failed_counted_as_wrong_n", json_new_int(a, (int64_t)all));
         }
@@ -205,7 +278,9 @@ static karma_status account(struct scoring *s, size_t selected, struct json *res
     struct arena *a = s->arena;
     const struct tally *t = &s->tally;
     struct json *o = json_new_object(a);
-    karma_status st = set_count(a, o, "in_file", karma_dataset_count(s->d->data));
+    const size_t unjudged = karma_dataset_unjudged(s->d->data);
+    karma_status st = set_count(a, o, "in_file", karma_dataset_count(s->d->data) + unjudged);
+    if (st == KARMA_OK && s->d->n_documents) st = set_count(a, o, "not_judged", unjudged);
     if (st == KARMA_OK) {
         st = set_count(a, o, "excluded", karma_dataset_count(s->d->data) - selected);
     }
@@ -224,6 +299,9 @@ static karma_status account(struct scoring *s, size_t selected, struct json *res
     if (st == KARMA_OK) st = set_count(a, o, "parsed_by_marker", t->marker);
     if (st == KARMA_OK) st = set_count(a, o, "parsed_by_fallback", t->fallback);
     if (st == KARMA_OK) st = set_count(a, o, "unparsed", t->none);
+    if (st == KARMA_OK && s->d->n_documents) {
+        st = set_count(a, o, "short_rankings", t->short_ranking);
+    }
     if (st == KARMA_OK) st = set_count(a, o, "cut_by_limit", t->cut);
     if (st == KARMA_OK) st = set_count(a, o, "thought_without_end", t->thought_cut);
     if (st == KARMA_OK) st = set_count(a, o, "prompt_truncated", t->prompt_truncated);
@@ -237,7 +315,7 @@ static karma_status build_result(struct scoring *s, size_t selected) {
     struct json *metrics = json_new_object(a);
     karma_status st = metrics ? KARMA_OK : KARMA_E_NOMEM;
     for (size_t k = 0; k < s->d->n_metrics && st == KARMA_OK; k++) {
-        st = metric_object(a, &s->d->metrics[k], out, metrics);
+        st = metric_object(s, &s->d->metrics[k], metrics);
     }
     struct json *r = out->result = json_new_object(a);
     const char *args_text = karma_dataset_args(s->d->data);
@@ -260,16 +338,28 @@ static karma_status build_result(struct scoring *s, size_t selected) {
     if (st == KARMA_OK) {
         st = json_set(a, r, "dataset_digest", json_new_string(a, karma_dataset_digest(s->d->data)));
     }
+    if (st == KARMA_OK && s->d->n_documents) {
+        st = set_count(a, r, "documents", s->d->n_documents);
+    }
     if (st == KARMA_OK) st = account(s, selected, r);
     if (st == KARMA_OK && json_count(s->failed)) st = json_set(a, r, "failed_samples", s->failed);
     if (st == KARMA_OK && s->samples) st = json_set(a, r, "samples", s->samples);
     return st;
 }
 
+static karma_status check_account(const struct scoring *s) {
+    const struct score *out = s->out;
+    if (out->n_scored + out->n_failed + out->n_not_run == s->answers->n) return KARMA_OK;
+    return status_fail(KARMA_E_INTERNAL,
+                       "%s: %zu samples, but %zu scored, %zu failed, %zu not "
+                       "run",
+                       s->d->name, s->answers->n, out->n_scored, out->n_failed, out->n_not_run);
+}
+
 karma_status score_dataset(struct arena *a, struct plan_dataset *d, const struct answers *answers,
                            bool include_content, struct score *out) {
     *out = (struct score){0};
-    struct scoring s = {.arena = a, .d = d, .out = out};
+    struct scoring s = {.arena = a, .d = d, .answers = answers, .out = out};
     s.failed = json_new_array(a);
     if (include_content) s.samples = json_new_array(a);
     if (!s.failed || (include_content && !s.samples)) return KARMA_E_NOMEM;
@@ -278,14 +368,11 @@ karma_status score_dataset(struct arena *a, struct plan_dataset *d, const struct
         st = score_sample(&s, i, &answers->slots[i]);
         arena_reset(&s.scratch);
     }
-    arena_release(&s.scratch);
-    if (st < 0) return st;
-    if (out->n_scored + out->n_failed + out->n_not_run != answers->n) {
-        return status_fail(KARMA_E_INTERNAL,
-                           "%s: %zu samples, but %zu scored, %zu failed, %zu not "
-                           "run",
-                           d->name, answers->n, out->n_scored, out->n_failed, out->n_not_run);
+    if (st == KARMA_OK) st = check_account(&s);
+    if (st == KARMA_OK) {
+        out->complete = out->n_scored == answers->n;
+        st = build_result(&s, answers->n);
     }
-    out->complete = out->n_scored == answers->n;
-    return build_result(&s, answers->n);
+    arena_release(&s.scratch);
+    return st;
 }

@@ -1,7 +1,8 @@
 /*
- * general_text_processor.c - numbers as English words if asked, punctuation away, lower case, runs
- * of white space to one blank. With the defaults it does what KARMA's does; but the switches mean
- * here what they are called, where KARMA's use_lowercasing=true keeps the capitals.
+ * general_text_processor.c - a Unicode normal form and numbers as English words if asked,
+ * punctuation away, lower case, runs of white space to one blank. With the defaults it does what
+ * KARMA's does; but the switches mean here what they are called, where KARMA's use_lowercasing=true
+ * keeps the capitals.
  */
 #include <string.h>
 
@@ -135,13 +136,24 @@ static karma_status lower(struct buf *out, const char *p, const char *end) {
     return lower_append(out, p, (size_t)(end - p));
 }
 
+static karma_status compose(struct buf *out, const char *p, const char *end) {
+    return nfc_append(out, p, (size_t)(end - p));
+}
+
+static karma_status compose_compatible(struct buf *out, const char *p, const char *end) {
+    return nfkc_append(out, p, (size_t)(end - p));
+}
+
 static karma_status run(const struct json *args, void *state, const char *text, struct buf *scratch,
                         struct buf *out) {
     (void)state;
+    const char *unicode = json_str(json_get(args, "unicode"), "none");
     const struct {
         bool wanted;
         step_fn step;
     } steps[] = {
+        {strcmp(unicode, "nfc") == 0, compose},
+        {strcmp(unicode, "nfkc") == 0, compose_compatible},
         {is_set(args, "use_num2text"), numbers_to_words},
         {!is_set(args, "use_punc"), remove_punctuation},
         {is_set(args, "use_lowercasing"), lower},
@@ -159,6 +171,7 @@ static karma_status run(const struct json *args, void *state, const char *text, 
     return st;
 }
 
+static const char *const forms[] = {"none", "nfc", "nfkc", NULL};
 static const karma_option_spec options[] = {
     {.name = "use_num2text",
      .type = KARMA_OPTION_BOOL,
@@ -172,6 +185,11 @@ static const karma_option_spec options[] = {
      .type = KARMA_OPTION_BOOL,
      .default_json = "true",
      .help = "write all in lower case"},
+    {.name = "unicode",
+     .type = KARMA_OPTION_STRING,
+     .choices = forms,
+     .default_json = "\"none\"",
+     .help = "normal form of the text before anything else"},
     {.name = NULL},
 };
 

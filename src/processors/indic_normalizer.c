@@ -1,7 +1,8 @@
 /*
  * indic_normalizer.c - the tables are indic-nlp-library's, oddities included: what it does to both
- * prediction and reference decides a published figure. Each rule goes over the whole text before
- * the next one does.
+ * prediction and reference decides a published figure. It knows no Maithili, Bodo, Dogri and
+ * Konkani, which are written as Hindi is; of the last row's languages only what all scripts share
+ * is made equal. Each rule goes over the whole text before the next one does.
  */
 #include "processors/indic_normalizer.h"
 
@@ -117,13 +118,14 @@ static const struct rule malayalam[] = {
     {NULL, NULL},
 };
 
+enum { MAX_CODES = 10 };
 static const struct script {
-    const char *languages[6];
+    const char *languages[MAX_CODES];
     const struct rule *first; /* before the common rules; NULL: none */
     const struct rule *rules;
-    uint32_t block; /* of 128 code points; its visarga is block + 3 */
+    uint32_t block; /* of 128 code points; its visarga is block + 3; 0: no script of these */
 } scripts[] = {
-    {{"hi", "mr", "sa", "kK", "ne", "sd"}, NULL, devanagari, 0x0900},
+    {{"hi", "mr", "sa", "kK", "ne", "sd", "mai", "brx", "doi", "kok"}, NULL, devanagari, 0x0900},
     {{"pa"}, gurmukhi_first, gurmukhi, 0x0A00},
     {{"gu"}, NULL, gujarati, 0x0A80},
     {{"bn", "as"}, NULL, bengali, 0x0980},
@@ -132,10 +134,12 @@ static const struct script {
     {{"te"}, NULL, telugu, 0x0C00},
     {{"kn"}, NULL, kannada, 0x0C80},
     {{"ml"}, malayalam_first, malayalam, 0x0D00},
+    {{"en", "ks", "mni", "sat", "ur"}, NULL, NULL, 0},
 };
 
-const char *const indic_languages[] = {"hi", "mr", "sa", "kK", "ne", "sd", "pa", "gu",
-                                       "bn", "as", "or", "ta", "te", "kn", "ml", NULL};
+const char *const indic_languages[] = {"hi",  "mr", "sa", "kK",  "ne",  "sd", "pa",  "gu",  "bn",
+                                       "as",  "or", "ta", "te",  "kn",  "ml", "mai", "brx", "doi",
+                                       "kok", "en", "ks", "mni", "sat", "ur", NULL};
 
 static void swap(struct buf *a, struct buf *b) {
     struct buf kept = *a;
@@ -188,11 +192,11 @@ static karma_status correct_visarga(uint32_t block, struct buf *text, struct buf
 karma_status indic_normalize(const char *language, struct buf *text, struct buf *scratch) {
     const struct script *s = NULL;
     for (size_t i = 0; i < sizeof(scripts) / sizeof(*scripts); i++)
-        for (size_t k = 0; k < 6 && scripts[i].languages[k]; k++)
+        for (size_t k = 0; k < MAX_CODES && scripts[i].languages[k]; k++)
             if (strcmp(scripts[i].languages[k], language) == 0) s = &scripts[i];
     if (!s) return status_fail(KARMA_E_RANGE, "language: no script is known for it");
     karma_status st = apply(s->first, text, scratch);
     if (st == KARMA_OK) st = apply(common, text, scratch);
     if (st == KARMA_OK) st = apply(s->rules, text, scratch);
-    return st < 0 ? st : correct_visarga(s->block, text, scratch);
+    return st < 0 || s->block == 0 ? st : correct_visarga(s->block, text, scratch);
 }

@@ -2,7 +2,8 @@
  * multilingual_text_processor.c - text of an Indian language as KARMA cleans it: stray signs at its
  * start away, NFC, one spelling of what can be written in several, a list of words to replace. Left
  * out is KARMA's first step, which sends what looks like English to a transliteration service. The
- * list is a file of yours with a tab between the columns; KARMA splits its own at any blank.
+ * list is a file of yours with a tab between the columns; KARMA splits its own at any blank, and so
+ * reads a source of two words wrongly, which glm_as_upstream does too.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,8 @@ struct replacement {
 };
 struct state {
     const char *language;
+    bool compatible; /* NFKC, not NFC */
+    bool any_blank;  /* the list's columns are separated by the first blank of a line */
     struct replacement *list;
     size_t count;
 };
@@ -33,14 +36,23 @@ static int compare(const void *x, const void *y) {
     return a->line < b->line ? -1 : a->line > b->line;
 }
 
+static const char *first_blank(const char *p, const char *end) {
+    uint32_t cp;
+    for (int n; p < end; p += n ? n : 1) {
+        n = utf8_decode(p, (size_t)(end - p), &cp, NULL);
+        if (n && is_white_space(cp)) return p;
+    }
+    return NULL;
+}
+
 static karma_status read_line(struct arena *a, const char *line, size_t len, size_t line_no,
                               struct state *s) {
     line = strip_white_space(line, &len);
     if (len == 0 || *line == '#') return KARMA_OK;
-    const char *tab = memchr(line, '\t', len);
+    const char *tab = s->any_blank ? first_blank(line, line + len) : memchr(line, '\t', len);
     if (!tab)
-        return status_fail(KARMA_E_SYNTAX, "line %zu: expected two columns with a tab between",
-                           line_no);
+        return status_fail(KARMA_E_SYNTAX, "line %zu: expected two columns with a %s between",
+                           line_no, s->any_blank ? "blank" : "tab");
     struct replacement *r = &s->list[s->count++];
     size_t to_len = len - (size_t)(tab - line) - 1;
     const char *to = strip_white_space(tab + 1, &to_len);
@@ -79,6 +91,8 @@ static karma_status read_args(struct arena *a, const struct json *args, void **s
     struct state *s = *state = arena_alloc(a, sizeof(*s));
     if (!s) return KARMA_E_NOMEM;
     s->language = json_str(json_get(args, "language"), "hi");
+    s->compatible = strcmp(json_str(json_get(args, "unicode"), ""), "nfkc") == 0;
+    s->any_blank = json_get(args, "glm_as_upstream")->u.boolean;
     const char *path = json_str(json_get(args, "glm"), NULL);
     return path ? read_list(a, path, s) : KARMA_OK;
 }
@@ -142,24 +156,35 @@ static karma_status run(const struct json *args, void *state, const char *text, 
     strip_white_space(text, &len);
     if (len == 0) return buf_puts(out, text); /* blank texts stay as they are */
     text = skip_stray_signs(text);
-    karma_status st = nfc_append(out, text, strlen(text));
+    len = strlen(text);
+    karma_status st = s->compatible ? nfkc_append(out, text, len) : nfc_append(out, text, len);
     if (st == KARMA_OK) st = indic_normalize(s->language, out, scratch);
     for (size_t i = 0; i < s->count && st == KARMA_OK; i++)
         st = replace_words(&s->list[i], out, scratch);
     return st;
 }
 
+static const char *const forms[] = {"nfc", "nfkc", NULL};
 static const karma_option_spec options[] = {
     {.name = "language",
      .type = KARMA_OPTION_STRING,
      .default_json = "\"hi\"",
      .choices = indic_languages,
-     .help = "code of the text's language"},
+     .help = "code of the text's language; in an evaluation that of the sample, when it has one"},
     {.name = "glm",
      .type = KARMA_OPTION_STRING,
      .nullable = true,
      .default_json = "null",
      .help = "file of words to replace: what, tab, by what"},
+    {.name = "glm_as_upstream",
+     .type = KARMA_OPTION_BOOL,
+     .default_json = "false",
+     .help = "cut its lines at the first blank, as KARMA does"},
+    {.name = "unicode",
+     .type = KARMA_OPTION_STRING,
+     .choices = forms,
+     .default_json = "\"nfc\"",
+     .help = "normal form of the text"},
     {.name = NULL},
 };
 

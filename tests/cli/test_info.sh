@@ -38,6 +38,9 @@ result $? "a data set as JSON"
 run "$KARMA" info metric exact_match
 [ "$rc" -eq 0 ] && grep -q '^ignore_case ' "$dir/out"
 result $? "a metric with its arguments"
+run "$KARMA" info processor general_text_processor
+[ "$rc" -eq 0 ] && grep -q '^use_punc ' "$dir/out"
+result $? "a processor with its arguments"
 run "$KARMA" info system
 [ "$rc" -eq 0 ] && grep -q '^instruction_set ' "$dir/out" && grep -q '^models  *[0-9]' "$dir/out"
 result $? "this system"

@@ -3,7 +3,7 @@
 # from models or data and speaks the same in every locale.
 . tests/cli/common.sh
 
-for kind in models datasets metrics processors; do
+for kind in models datasets metrics processors; do # plugins: test_plugin.sh
     for format in table simple csv json; do
         run "$KARMA" list $kind --format $format
         [ "$rc" -eq 0 ] && [ -s "$dir/out" ] && [ ! -s "$dir/err" ]

@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-#include "base/buf.h"
+#include "base/json.h"
 #include "base/random.h"
 #include "tensor/cpu/cpu.h"
 #include "tests/support/model_files.h"
@@ -358,6 +358,28 @@ const char *counting_checkpoint_write(const char *name, int vocab_size) {
     const char *path = write_hf(name, t);
     free(t);
     return path;
+}
+
+const char *config_with(const char *folder, const char *changes, struct buf *out) {
+    struct arena a = {0};
+    char path[256];
+    snprintf(path, sizeof(path), "%s/config.json", folder);
+    const struct json *base, *over;
+    assert_ok(json_parse_file(&a, path, 0, 0, &base));
+    assert_ok(json_parse(&a, changes, strlen(changes), 0, &over));
+    struct json *merged = json_new_object(&a);
+    for (size_t i = 0; i < base->u.object.count; i++) {
+        const struct json_member *m = &base->u.object.members[i];
+        const struct json *changed = json_get(over, m->key);
+        if (!changed) assert_ok(json_set(&a, merged, m->key, m->value));
+    }
+    for (size_t i = 0; i < over->u.object.count; i++) {
+        const struct json_member *m = &over->u.object.members[i];
+        if (!json_is_null(m->value)) assert_ok(json_set(&a, merged, m->key, m->value));
+    }
+    assert_ok(json_write(out, merged, 0, JSON_PYTHON));
+    arena_release(&a);
+    return buf_str(out);
 }
 
 const char *copy_fixture_model(const char *folder, const char *name, const char *config_text) {

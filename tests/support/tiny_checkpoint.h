@@ -6,6 +6,7 @@
 #ifndef TESTS_SUPPORT_TINY_CHECKPOINT_H
 #define TESTS_SUPPORT_TINY_CHECKPOINT_H
 
+#include "base/buf.h"
 #include "base/cpu.h"
 #include "base/file.h"
 #include "base/mem.h"
@@ -63,6 +64,10 @@ const char *tiny_checkpoint_write(const char *name, const struct tiny_shape *sha
 /* A llama without biases whose layers add nothing: after token t it says t + 1 (mod vocab_size),
  * with a probability close to 1. hidden_size is vocab_size. */
 const char *counting_checkpoint_write(const char *name, int vocab_size);
+
+/* config.json of a fixture's folder with members replaced; those given as null are taken out. Lent
+ * by out. */
+const char *config_with(const char *folder, const char *changes, struct buf *out);
 
 /* A fixture's folder copied to the temporary one under name, with config.json replaced by
  * config_text unless that is NULL. */

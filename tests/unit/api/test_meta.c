@@ -66,9 +66,25 @@ static void refuses_values_that_cannot_be(void **state) {
     assert_status(karma_model_meta_check(&m), KARMA_E_SYNTAX);
     assert_message_contains("loader_kwargs");
     m = good;
-    m.loader_class = "karma.models.qwen.QwenThinkinLLM";
-    assert_status(karma_model_meta_check(&m), KARMA_E_NOTFOUND);
-    assert_message_contains("QwenThinkingLLM");
+}
+
+/* A meta may be there before its class is, so only the path's form counts. */
+static void a_class_path_is_a_name_or_names_joined_by_dots(void **state) {
+    (void)state;
+    static const char *const fine[] = {"GemmaModel", "path.to.CustomMedicalModel", "a.b.c._D2",
+                                       "karma.models.openai_llm.OpenAILLM", "mod\xc3\xa8le.Modle"};
+    static const char *const bad[] = {".A",  "a.",    "a..B", ".",   "a b",
+                                      "a/b", "a.B()", "a:B",  "a\nB"};
+    karma_model_meta m = good;
+    for (size_t i = 0; i < sizeof(fine) / sizeof(fine[0]); i++) {
+        m.loader_class = fine[i];
+        assert_ok(karma_model_meta_check(&m));
+    }
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        m.loader_class = bad[i];
+        assert_status(karma_model_meta_check(&m), KARMA_E_SYNTAX);
+        assert_message_contains("loader_class");
+    }
 }
 
 static void refuses_names_that_are_no_names(void **state) {
@@ -184,6 +200,7 @@ int main(void) {
         test_case(unknown_names_are_refused_with_what_is_allowed),
         test_case(refuses_a_meta_without_its_required_fields),
         test_case(refuses_values_that_cannot_be),
+        test_case(a_class_path_is_a_name_or_names_joined_by_dots),
         test_case(refuses_names_that_are_no_names),
         test_case(refuses_a_literal_secret_and_never_prints_it),
         test_case(writes_fields_in_order_and_extra_keys_last),

@@ -166,7 +166,7 @@ static void a_broken_file_is_a_warning_and_hides_nothing(void **state) {
     write_text("broken/models/a.json", "{\"name\": ");
     write_text("broken/models/b.yaml", "name: good\nloader_class: BaseModel\n"
                                        "model_type: text_generation\n");
-    write_text("broken/models/c.yaml", "name: bad\nloader_class: NoSuchClass\n"
+    write_text("broken/models/c.yaml", "name: bad\nloader_class: no such class\n"
                                        "model_type: text_generation\n");
     setenv("KARMA_PATH", test_path("broken"), 1);
     assert_true(karma_is_registered("good"));
@@ -174,7 +174,7 @@ static void a_broken_file_is_a_warning_and_hides_nothing(void **state) {
     assert_true(karma_is_registered("Qwen/Qwen3-0.6B"));
     assert_int_equal(n_warnings, 2);
     assert_non_null(strstr(last_warning, "c.yaml"));
-    assert_non_null(strstr(last_warning, "NoSuchClass"));
+    assert_non_null(strstr(last_warning, "no such class"));
 }
 
 static void a_file_adds_all_or_nothing(void **state) {
@@ -241,6 +241,39 @@ static void arguments_merge_level_by_level(void **state) {
     assert_string_equal(value_of(json, "top_k"), "null"); /* switched off */
     assert_string_equal(value_of(json, "top_p"), "0.8");
     karma_free(json);
+}
+
+/* Where the checkpoint lies, after each level that says so. */
+static void the_place_follows_the_same_levels(void **state) {
+    (void)state;
+    static const struct {
+        const char *meta_path, *kwargs, *path, *config, *call, *want;
+    } cases[] = {
+        {NULL, NULL, NULL, NULL, NULL, "\"level\""}, {"m", NULL, NULL, NULL, NULL, "\"m\""},
+        {"m", "k", NULL, NULL, NULL, "\"k\""},       {"m", "k", "p", NULL, NULL, "\"p\""},
+        {"m", "k", "p", "c", NULL, "\"c\""},         {"m", "k", "p", "c", "a", "\"a\""},
+        {NULL, NULL, NULL, "c", NULL, "\"c\""},      {"m", NULL, "p", NULL, "a", "\"a\""},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char text[3][64];
+        const char *given[3] = {cases[i].kwargs, cases[i].config, cases[i].call}, *level[3];
+        for (size_t k = 0; k < 3; k++) {
+            snprintf(text[k], sizeof(text[k]), "{\"model_name_or_path\": \"%s\"}",
+                     given[k] ? given[k] : "");
+            level[k] = given[k] ? text[k] : NULL;
+        }
+        karma_model *m;
+        karma_unregister_model("level");
+        assert_ok(
+            karma_register_model_meta(&(karma_model_meta){.name = "level",
+                                                          .model_path = cases[i].meta_path,
+                                                          .loader_class = "BaseModel",
+                                                          .loader_kwargs_json = level[0],
+                                                          .model_type = KARMA_TEXT_GENERATION}));
+        assert_ok(karma_model_create_with("level", cases[i].path, level[1], level[2], &m));
+        assert_string_equal(value_of(karma_model_args(m), "model_name_or_path"), cases[i].want);
+        karma_model_destroy(m);
+    }
 }
 
 static void two_spellings_are_one_argument_at_every_level(void **state) {
@@ -392,6 +425,7 @@ int main(void) {
         registry_test(a_file_adds_all_or_nothing),
         registry_test(info_has_a_line_for_each_model),
         registry_test(arguments_merge_level_by_level),
+        registry_test(the_place_follows_the_same_levels),
         registry_test(two_spellings_are_one_argument_at_every_level),
         registry_test(wrong_arguments_are_refused),
         registry_test(survives_every_failing_allocation),

@@ -193,6 +193,35 @@ static void names_the_file_that_is_missing(void **state) {
     unload();
 }
 
+static void takes_older_vocabularies_where_there_is_no_tokenizer_json(void **state) {
+    (void)state;
+    const char *const *names;
+    size_t count;
+    struct arena a = {0};
+    const char *folder = tiny_folder("older");
+    tiny_remove("older", "tokenizer.json");
+    tiny_write("older", "tokenizer_config.json", "{\"tokenizer_class\": \"GPT2Tokenizer\"}");
+    tiny_write("older", "special_tokens_map.json", "{\"eos_token\": \"</s>\"}");
+    tiny_write("older", "vocab.json", "{\"a\": 0, \"b\": 1, \"ab\": 2}");
+    tiny_write("older", "merges.txt", "#version: 0.2\na b\n");
+    assert_ok(load(folder, TINY_ROWS));
+    assert_int_equal(tokenizer_find(assets.tokenizer, "ab", 2), 2);
+    assert_int_equal(tokenizer_find(assets.tokenizer, "</s>", 4),
+                     4);                                  /* after the class's own bos */
+    assert_ok(text_assets_files(&a, ck, &names, &count)); /* what makes the model's identity */
+    assert_int_equal(count, 4);
+    unload();
+    tiny_write("older", "tokenizer_config.json", "{\"tokenizer_class\": \"OddTokenizer\"}");
+    assert_status(load(folder, TINY_ROWS), KARMA_E_UNSUPPORTED);
+    assert_message_contains("'OddTokenizer' is not known");
+    unload();
+    tiny_write("older", "vocab.txt", "[UNK]\n[CLS]\n[SEP]\na\n");
+    assert_ok(load(folder, TINY_ROWS));
+    assert_int_equal(tokenizer_find(assets.tokenizer, "a", 1), 3);
+    unload();
+    arena_release(&a);
+}
+
 static karma_status render(const char *content, bool safe, struct buf *text, struct tokens *ids,
                            size_t *n_special) {
     const karma_message m = {"user", content};
@@ -343,6 +372,7 @@ int main(void) {
         test_case(a_template_that_does_not_parse_fails_the_load),
         test_case(refuses_a_vocabulary_larger_than_the_embedding),
         test_case(names_the_file_that_is_missing),
+        test_case(takes_older_vocabularies_where_there_is_no_tokenizer_json),
         test_case(control_tokens_in_user_text_are_counted_and_in_safe_mode_text),
         test_case(without_a_template_one_message_is_continued),
         test_case(reads_tokenizer_and_template_of_a_gguf),

@@ -224,11 +224,15 @@ static void lists_built_in_and_found_names(void **state) {
     setenv("KARMA_PATH", test_path("listed"), 1);
     described_forget();
     assert_ok(karma_list_datasets(&names, &count));
-    assert_int_equal(count, 4);
-    assert_string_equal(names[1], "multiple_choice");
-    assert_string_equal(names[2], "question_answer");
-    assert_string_equal(names[3], "mine/x");
-    assert_null(names[4]);
+    assert_int_equal(count, 11);
+    assert_string_equal(names[1], "ekacare/Eka-IndicMTEB");
+    assert_string_equal(names[2], "ai4bharat/IndicVoices");
+    assert_string_equal(names[6], "multiple_choice");
+    assert_string_equal(names[7], "question_answer");
+    assert_string_equal(names[8], "retrieval");
+    assert_string_equal(names[9], "transcription");
+    assert_string_equal(names[10], "mine/x");
+    assert_null(names[11]);
     for (size_t i = 0; i < count; i++) {
         const karma_dataset_info *info;
         assert_ok(karma_get_dataset_info(names[i], &info));

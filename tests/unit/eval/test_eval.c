@@ -139,17 +139,20 @@ static void a_missing_output_fails_its_sample_alone(void **state) {
     assert_non_null(strstr(text, "\"k0003\""));
 }
 
-static void foreign_and_repeated_outputs_end_the_run(void **state) {
+static void foreign_and_repeated_outputs_shift_nothing(void **state) {
     (void)state;
-    const char *const names[] = {questions("five.jsonl", 5), NULL};
-    karma_eval_summary sum;
-    run_to_text("{\"fault_number\": 2}", names, test_path("five.db"), test_path("five.json"),
-                KARMA_E_PLUGIN, &sum);
-    assert_message_contains("answered already");
-    run_to_text("{\"fault_number\": 3}", names, test_path("five2.db"), test_path("five2.json"),
-                KARMA_E_PLUGIN, &sum);
-    assert_message_contains("no sample of this data set");
-    assert_int_not_equal(access(test_path("five.json"), F_OK), 0);
+    static const char *const faults[] = {"{\"fault_number\": 2}", "{\"fault_number\": 3}"};
+    for (int i = 0; i < 2; i++) {
+        const char *const names[] = {questions("five.jsonl", 5), NULL};
+        karma_eval_summary sum;
+        char *text = run_to_text(faults[i], names, test_path(i ? "5b.db" : "5a.db"),
+                                 test_path("five.json"), KARMA_OK, &sum);
+        /* The oracle gives up when it is told; what it had not answered by then fails too. */
+        assert_true(sum.n_failed >= 1 && sum.n_failed + sum.n_scored == 5);
+        assert_non_null(strstr(text, "\"E_PLUGIN\": "));
+        assert_non_null(strstr(text, "\"k0003\""));
+        assert_non_null(strstr(text, "\"failed_left_out\": 1.0"));
+    }
 }
 
 static bool stop_after_a_few(void *user) {
@@ -231,6 +234,94 @@ static void refuses_to_write_over_what_it_reads(void **state) {
     o.dry_run = true; /* all is checked there too */
     assert_status(karma_eval_run(m, &o, NULL, &sum), KARMA_E_USAGE);
     karma_model_destroy(m);
+}
+
+/* ---- fall-back ---- */
+
+static void a_fall_back_is_recorded_and_its_answers_are_its_own(void **state) {
+    (void)state;
+    const char *const names[] = {questions("six.jsonl", 6), NULL};
+    karma_eval_options o = karma_eval_defaults();
+    karma_eval_summary sum;
+    karma_model *m;
+    o.datasets = names;
+    o.store_path = test_path("six.db");
+    o.output = test_path("six.json");
+    run_to_text("{}", names, o.store_path, o.output, KARMA_OK, &sum); /* the oracle's own */
+    const karma_model_meta meta = {.name = "broken",
+                                   .loader_class = "BaseModel",
+                                   .model_type = KARMA_TEXT_GENERATION,
+                                   .model_path = "nowhere/at/all"};
+    assert_ok(karma_register_model_meta(&meta));
+    assert_ok(karma_model_create("broken", "{\"fallback\": \"oracle\"}", &m));
+    assert_ok(karma_eval_run(m, &o, NULL, &sum));
+    assert_non_null(strstr(sum.results_json, "\"model\": \"oracle\""));
+    assert_non_null(strstr(sum.results_json, "\"requested_model\": \"broken\""));
+    assert_non_null(strstr(sum.results_json, "\"fallback_reason\": \"broken: "));
+    assert_int_equal(sum.n_scored, 6);
+    karma_model_destroy(m);
+    assert_ok(karma_model_create("broken", "{}", &m));
+    assert_true(karma_eval_run(m, &o, NULL, &sum) < 0);
+    karma_model_destroy(m);
+    karma_unregister_model("broken");
+}
+
+/* ---- registered data sets and metrics ---- */
+
+static double metric_says;
+
+static karma_status says(void *state, const char *prediction, const char *reference,
+                         double *score) {
+    (void)state;
+    *score = strcmp(reference, "item-3") == 0 ? metric_says : strcmp(prediction, reference) == 0;
+    return KARMA_OK;
+}
+
+static const karma_metric_class says_class = {.abi_version = KARMA_METRIC_ABI,
+                                              .struct_size = sizeof(karma_metric_class),
+                                              .info = {.name = "says"},
+                                              .score = says};
+
+static karma_status five_open(const char *args_json, void **state, size_t *count) {
+    (void)args_json;
+    (void)state;
+    *count = 5;
+    return KARMA_OK;
+}
+
+static karma_status five_get(void *state, size_t i, karma_sample *s) {
+    static char key[16], input[16], reference[16]; /* written anew by each call */
+    (void)state;
+    snprintf(key, sizeof(key), "n%zu", i);
+    snprintf(input, sizeof(input), "Name of %zu?", i);
+    snprintf(reference, sizeof(reference), "item-%zu", i);
+    s->key = key;
+    s->input = input;
+    s->expected_output = reference;
+    return KARMA_OK;
+}
+
+static void registered_data_sets_and_metrics_are_used_like_ours(void **state) {
+    (void)state;
+    static const char *const metrics[] = {"says", "exact_match", NULL};
+    static const karma_dataset_class five = {
+        .abi_version = KARMA_DATASET_ABI,
+        .struct_size = sizeof(karma_dataset_class),
+        .info = {.name = "own/five", .metrics = metrics, .task_type = "open_ended_qa"},
+        .open = five_open,
+        .get = five_get};
+    const char *const names[] = {"own/five", NULL};
+    karma_eval_summary sum;
+    assert_ok(karma_register_metric(&says_class));
+    assert_ok(karma_register_dataset(&five));
+    metric_says = 0.5;
+    char *text =
+        run_to_text("{}", names, test_path("own.db"), test_path("own.json"), KARMA_OK, &sum);
+    assert_int_equal(sum.n_scored, 5);
+    assert_non_null(strstr(text, "\"says\": {\n        \"score\": 0.9"));
+    metric_says = __builtin_nan("");
+    run_to_text("{}", names, test_path("own.db"), test_path("own.json"), KARMA_E_PLUGIN, &sum);
+    assert_message_contains("own/five: sample n3: says: returned a score that is not a finite");
 }
 
 static void the_callers_rounding_changes_no_byte(void **state) {
@@ -339,10 +430,12 @@ int main(void) {
         cmocka_unit_test(a_failed_sample_leaves_bounds_and_no_headline),
         cmocka_unit_test(a_thought_without_end_is_scored_wrong_and_counted),
         cmocka_unit_test(a_missing_output_fails_its_sample_alone),
-        cmocka_unit_test(foreign_and_repeated_outputs_end_the_run),
+        cmocka_unit_test(foreign_and_repeated_outputs_shift_nothing),
         cmocka_unit_test(a_cancelled_run_is_partial_and_goes_on_later),
         cmocka_unit_test(wrong_arguments_are_told_before_anything_runs),
         cmocka_unit_test(writes_yaml_and_csv),
+        cmocka_unit_test(a_fall_back_is_recorded_and_its_answers_are_its_own),
+        cmocka_unit_test(registered_data_sets_and_metrics_are_used_like_ours),
         cmocka_unit_test(the_callers_rounding_changes_no_byte),
         cmocka_unit_test(refuses_to_write_over_what_it_reads),
         cmocka_unit_test(every_failing_allocation_is_reported_and_leaks_nothing),

@@ -33,6 +33,14 @@ static void does_what_its_switches_say(void **state) {
     check("{\"use_punc\": \"true\", \"use_lowercasing\": \"false\"}", "Hi,  You", "Hi, You");
 }
 
+static void brings_text_to_a_normal_form_when_asked(void **state) {
+    (void)state;
+    check(NULL, "e\u0301 \uFF21", "e\u0301 \uFF41");
+    check("{\"unicode\": \"nfc\"}", "e\u0301 \uFF21", "\u00E9 \uFF41");
+    check("{\"unicode\": \"nfkc\"}", "e\u0301 \uFF21\u2026", "\u00E9 a"); /* "..." goes too */
+    check("{\"unicode\": \"nfc\"}", "\u0928\u093C \u0929 \u0958", "\u0929 \u0929 \u0915\u093C");
+}
+
 static void writes_numbers_as_words(void **state) {
     (void)state;
     static const struct {
@@ -117,6 +125,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         test_case(removes_punctuation_and_case_by_default),
         test_case(does_what_its_switches_say),
+        test_case(brings_text_to_a_normal_form_when_asked),
         test_case(writes_numbers_as_words),
         test_case(takes_its_own_result_as_text),
         test_case(lists_names_and_refuses_unknown_ones),

@@ -52,8 +52,11 @@ static void knows_the_script_of_each_language(void **state) {
     assert_status(indic_normalize("xx", &text, &scratch), KARMA_E_RANGE);
     karma_processor *p;
     assert_status(
-        karma_processor_create("multilingual_text_processor", "{\"language\": \"en\"}", &p),
+        karma_processor_create("multilingual_text_processor", "{\"language\": \"xx\"}", &p),
         KARMA_E_RANGE);
+    check("{\"language\": \"mai\"}", "\u0958|\u0915:", "\u0915\u093C\u0964\u0915\u0903");
+    check("{\"language\": \"en\"}", "a\u2019s: b|", "a's: b|"); /* no script of these */
+    check("{\"language\": \"sat\"}", "\u1C5A:\u200B\u1C5B", "\u1C5A: \u1C5B");
 }
 
 static void replaces_whole_words_longest_first(void **state) {
@@ -83,6 +86,26 @@ static void replaces_whole_words_longest_first(void **state) {
     karma_processor_destroy(p);
 }
 
+/* 32 of the 66 rules of its English list have a source of several words. */
+static void reads_a_list_as_upstream_does_when_asked(void **state) {
+    (void)state;
+    char args[700];
+    const char *path = write_text("glm.txt", "heart related\theart-related\nok  okay\n");
+    snprintf(args, sizeof(args), "{\"glm\": \"%s\", \"glm_as_upstream\": true}", path);
+    check(args, "heart ok", "related\theart-related okay");
+    karma_processor *p;
+    path = write_text("glm.txt", "alone\n");
+    snprintf(args, sizeof(args), "{\"glm\": \"%s\", \"glm_as_upstream\": true}", path);
+    assert_status(karma_processor_create("multilingual_text_processor", args, &p), KARMA_E_SYNTAX);
+    assert_message_contains("glm.txt: line 1: expected two columns with a blank between");
+}
+
+static void makes_one_of_compatible_forms_when_asked(void **state) {
+    (void)state;
+    check("{\"unicode\": \"nfkc\"}", "\uFF21\u00B2 e\u0301", "A2 \u00E9");
+    check(NULL, "\uFF21\u00B2 e\u0301", "\uFF21\u00B2 \u00E9");
+}
+
 static karma_status use_all(void *ctx) {
     karma_processor *p;
     const char *result;
@@ -105,6 +128,8 @@ int main(void) {
         test_case(composes_and_spells_in_one_way),
         test_case(knows_the_script_of_each_language),
         test_case(replaces_whole_words_longest_first),
+        test_case(reads_a_list_as_upstream_does_when_asked),
+        test_case(makes_one_of_compatible_forms_when_asked),
         test_case(survives_every_failing_allocation),
     };
     return run_group("processors/multilingual_text_processor", tests);

@@ -1,0 +1,1 @@
+"""What exists by name: models, data sets, metrics, processors."""

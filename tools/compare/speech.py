@@ -1,0 +1,167 @@
+#!/usr/bin/env python3
+"""karma's speech path beside NeMo's encoder, onnxruntime, torchaudio and librosa; prints errors.
+
+    speech.py tiny BUILD [N]     N (20) random small recognisers in every form of files
+    speech.py full BUILD FOLDER  the 600M sizes with random weights; FOLDER takes 2.6 GB, kept
+    speech.py mel BUILD          log-mel features
+    speech.py audio BUILD        loading and resampling
+
+Needs what tools/fixtures/make_conformer.py needs, and onnxruntime, torchaudio, librosa, soundfile.
+"""
+import json
+import pathlib
+import random
+import subprocess
+import sys
+import tempfile
+import time
+
+import numpy as np
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "fixtures"))
+
+
+def encode(build, folder, mels, work, threads=2):
+    """Utterances [80, frames] through karma -> hidden of each, tokens of each, seconds."""
+    work = pathlib.Path(work)
+    np.concatenate([m.T for m in mels]).astype(np.float32).tofile(work / "mel")
+    made = subprocess.run([f"{build}/tests/support/conformer_main", str(folder), work / "mel",
+                           work / "out", str(threads)] + [str(m.shape[1]) for m in mels],
+                          capture_output=True, text=True)
+    if made.returncode != 0:
+        raise RuntimeError(made.stderr.strip())
+    lines = [json.loads(line) for line in made.stdout.splitlines()]
+    return np.fromfile(work / "out", dtype=np.float32), lines[:-1], lines[-1]
+
+
+def tokens_differ(lines, golden, margins):
+    """How many lists of tokens differ though the reference was sure of each by 1e-4."""
+    wrong = 0
+    for line, want, margin in zip(lines, golden, margins):
+        for code, both in line.items():
+            for kind in both:
+                differs = both[kind] != want[f"{kind}_tokens.{code}"].tolist()
+                if differs and margin[kind, code] < 1e-4:
+                    print(f"    {kind} {code} differs where two scores are {margin[kind, code]:.0e} apart")
+                else:
+                    wrong += differs
+    return wrong
+
+
+def tiny(build, count=20):
+    import make_conformer as make
+    import torch
+    worst, far, wrong, bad_bits = 0.0, 0, 0, 0
+    for seed in range(count):
+        draw = random.Random(seed)
+        torch.manual_seed(seed)
+        kind = draw.choice(["dw_striding", "striding"])
+        heads = draw.choice([1, 2, 3, 4])
+        sizes = dict(layers=draw.randint(1, 3), heads=heads, hidden=heads * 2 * draw.randint(2, 9),
+                     channels=draw.choice([2, 5, 8]), taps=draw.choice([1, 3, 5, 9, 15, 31]), kind=kind,
+                     factor=draw.choice([4, 8]), pieces=draw.randint(3, 20), lstm=draw.randint(1, 3),
+                     predictor=draw.choice([5, 8, 16]), joint=draw.choice([7, 8, 16]), positions=400,
+                     languages=tuple(draw.sample(["as", "bn", "hi", "kok", "gu", "sat"], 3)))
+
+        def values(name, shape):
+            scale = 1.0 if len(shape) == 1 else (3 / max(1, int(np.prod(shape[1:])))) ** 0.5
+            if "running_var" in name:
+                return np.random.default_rng(abs(hash(name)) % 2**32).uniform(0.5, 2, shape)
+            return torch.randn(shape).numpy() * scale * (0.3 if "bias" in name else 1)
+        model = make.Model(sizes, values=values, equal=draw.random() < 0.2)
+        lengths = [draw.randint(1, 400) for _ in range(4)]
+        mels = [torch.randn(80, n) for n in lengths]
+        options = dict(opset=draw.choice([16, 17]), keep_norms=draw.random() < 0.3,
+                       split=draw.random() < 0.3, flat_joint=draw.random() < 0.3)
+        changes = dict(mod=draw.random() < 0.3, short=draw.random() < 0.5)
+        form = draw.choice([None, "blobs", "data"])
+        with tempfile.TemporaryDirectory() as work:
+            folder = pathlib.Path(work) / "model"
+            make.write_assets(model, folder, **options)
+            make.rename(folder / "assets/encoder.onnx", **changes)
+            if form:
+                make.store(folder / "assets/encoder.onnx", form)
+            golden, margins = [], []
+            for m in mels:
+                golden.append(model.run(m))
+                margins.append(model.margins)
+            exact = np.concatenate([model.run_in_double(m).numpy() for m in mels])
+            want = np.concatenate([g[f"layer.{model.s.layers - 1}"].numpy() for g in golden])
+            got, lines, _ = encode(build, folder, mels, work)
+            got = got.reshape(want.shape)
+            alone = np.concatenate([encode(build, folder, [m], work)[0] for m in mels])
+        error, own = float(np.abs(got - exact).max()), float(np.abs(want - exact).max())
+        beside = float(np.abs(got - want).max())
+        good = beside <= 1e-5 or error <= 2 * own
+        here = tokens_differ(lines, golden, margins)
+        same = got.tobytes() == alone.tobytes()
+        print(f"{seed:2} {kind:11} {sizes['layers']} x {sizes['hidden']}, {sizes['taps']} taps, {form}, "
+              f"{options} {changes} {lengths}: {beside:.1e}; beside f64 {error:.1e}, the reference "
+              f"{own:.1e}; tokens differ {here}, same bits {same}")
+        worst, far = max(worst, beside), far + (not good)
+        wrong, bad_bits = wrong + here, bad_bits + (not same)
+    print(f"{count} recognisers: largest difference {worst:.2e}, further than 1e-5 and than the "
+          f"reference's own rounding {far}, lists of tokens that differ {wrong}, "
+          f"batches with other bits {bad_bits}")
+    return not far and not wrong and not bad_bits
+
+
+def full(build, folder):
+    import make_conformer as make
+    import onnxruntime
+    import torch
+    folder = pathlib.Path(folder)
+    torch.set_num_threads(2)
+    torch.manual_seed(1)
+    sizes = dict(layers=24, hidden=1024, channels=256, heads=8, taps=9, pieces=256, lstm=2,
+                 predictor=640, joint=640, positions=5000)
+    mel = torch.randn(80, 1001)
+    if not (folder / "golden.npz").exists():
+        model = make.Model(sizes, values=None)
+        with torch.no_grad():
+            for name, t in model.state.items():
+                if name.endswith("running_var"):
+                    t.uniform_(0.5, 2)
+                elif t.dim() == 1 and name.endswith("weight"):
+                    t.uniform_(0.9, 1.1)
+                elif t.dim() == 1 or "pos_bias" in name:
+                    t.uniform_(-0.1, 0.1)
+                else:
+                    bound = (3 / t[0].numel()) ** 0.5
+                    t.uniform_(-bound, bound)
+            model.decoder.prediction["embed"].weight[-1] = 0
+        folder.mkdir(parents=True, exist_ok=True)
+        make.write_assets(model, folder)
+        with torch.no_grad():
+            enc = model.encoder(audio_signal=mel[None], length=torch.tensor([1001]))[0][0].T
+        np.savez(folder / "golden.npz", enc=enc.numpy())
+        del model
+    want = np.load(folder / "golden.npz")["enc"]
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 2
+    with tempfile.TemporaryDirectory() as work:
+        got, _, told = encode(build, folder, [mel], work)
+    print("karma", told)
+    session = onnxruntime.InferenceSession(folder / "assets/encoder.onnx", options)
+    inputs = {"audio_signal": mel[None].numpy(), "length": np.array([1001])}
+    run = session.run(None, inputs)[0][0].T
+    start = time.perf_counter()
+    session.run(None, inputs)
+    print(f"onnxruntime {time.perf_counter() - start:.3f} s")
+    got = got.reshape(want.shape)
+    errors = [float(np.abs(a - b).max()) for a, b in ((got, want), (got, run), (run, want))]
+    print("largest error beside torch %.2e, beside onnxruntime %.2e; onnxruntime beside torch %.2e" %
+          tuple(errors))
+    return max(errors[:2]) <= 1e-3
+
+
+if __name__ == "__main__":
+    what, build, rest = sys.argv[1], sys.argv[2], sys.argv[3:]
+    if what == "tiny":
+        good = tiny(build, *map(int, rest))
+    elif what == "full":
+        good = full(build, *rest)
+    else:
+        import speech_front
+        good = getattr(speech_front, what)(build, *rest)
+    sys.exit(not good)
