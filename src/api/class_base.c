@@ -128,6 +128,10 @@ static const karma_option_spec options[] = {
 /* The end of the sample's own messages: a system prompt goes first unless one leads. */
 karma_status base_preprocess(karma_model *m, const karma_sample *sample, karma_prompt *prompt) {
     bool has_turns = sample->n_messages > 0;
+    if (sample->audio)
+        return status_fail(KARMA_E_UNSUPPORTED,
+                           "the sample has sound, which a model of text cannot "
+                           "hear");
     if (!has_turns && !sample->input)
         return status_fail(KARMA_E_MISSING, "the sample has neither input nor conversation");
     const char *system = sample->system_prompt;

@@ -169,7 +169,7 @@ static karma_status try_name(struct chain *c, const char *name, bool *goes_on) {
     if (st == KARMA_OK) {
         c->m->fallback_reason = reasons;
         log_warn("%s could not be loaded; %s is used in its place (%s)",
-                 status_quotez(c->asked.name), status_quotez(c->m->plan.name), reasons);
+                 status_quote_path(c->asked.name), status_quote_path(c->m->plan.name), reasons);
     } else {
         *goes_on = !arguments && fallback_is_for(st);
         if (add_reason(c, name) < 0) *goes_on = false;

@@ -104,12 +104,14 @@ karma_status speech_find_manifest(struct arena *a, const char *folder, const cha
 
 karma_status speech_is_folder(const char *folder, bool *is) {
     struct arena a = {0};
-    const char *manifest;
+    const char *manifest = NULL, *corpus;
     const char *const *names;
     size_t n = 0;
-    karma_status st = speech_find_manifest(&a, folder, NULL, &manifest);
+    karma_status st = find_stem(&a, folder, "corpus", &corpus);
+    const bool may_be = st == KARMA_OK && !corpus; /* else a retrieval set, whatever lies beside */
+    if (may_be) st = speech_find_manifest(&a, folder, NULL, &manifest);
     *is = st == KARMA_OK && manifest;
-    if (st == KARMA_OK && !*is) st = file_list(&a, folder, &names, &n);
+    if (st == KARMA_OK && may_be && !*is) st = file_list(&a, folder, &names, &n);
     for (size_t i = 0; i < n && !*is; i++)
         *is = is_audio_name(names[i]);
     arena_release(&a);

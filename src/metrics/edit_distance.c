@@ -289,7 +289,9 @@ static karma_status align(struct aligner *a, struct span from, struct span to, s
 
 karma_status edit_script(struct arena *arena, struct symbols from, struct symbols to,
                          uint32_t n_symbols, const unsigned char **steps, size_t *count) {
-    const struct span f = {from.ids, 1, from.count}, t = {to.ids, 1, to.count};
+    static const uint32_t none; /* for empty ones to point at */
+    const struct span f = {from.ids ? from.ids : &none, 1, from.count};
+    const struct span t = {to.ids ? to.ids : &none, 1, to.count};
     const size_t n_words = words_of(from.count);
     struct arena scratch = {0};
     *steps = NULL;

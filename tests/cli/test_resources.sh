@@ -32,6 +32,7 @@ sweep() {
             [ "$(grep -c '^karma: error E_[A-Z]*: ' "$dir/err")" -eq 1 ] || wrong=$((wrong + 1))
             ;;
         127) grep -q 'shared librar' "$dir/err" || wrong=$((wrong + 1)) ;; # it never began
+        1) grep -q '^libgomp: Out of memory' "$dir/err" || wrong=$((wrong + 1)) ;; # a library did not
         *)
             wrong=$((wrong + 1))
             echo "# $limit $value: status $rc: $(tail -n 1 "$dir/err" | cut -c 1-200)"

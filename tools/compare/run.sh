@@ -40,6 +40,8 @@ step "chat templates, random" "$python" tools/compare/templates.py \
     --driver "$build/tests/support/template_main" --random 2000
 step "logits beside transformers" "$python" tools/compare/models.py \
     "$build/tests/support/logits_main" "$models/smollm2-135m.gguf" "$models/gemma3-270m.gguf"
+step "encoders beside transformers, random" "$python" tools/compare/encoders.py \
+    "$build/tests/support/hidden_main" 200
 step "vectors beside sentence-transformers" "$python" tools/compare/embeddings.py "$build/karma" \
     "$models/all-MiniLM-L6-v2"
 for model in smollm2-135m gemma3-270m; do

@@ -259,6 +259,19 @@ static void a_folder_may_have_a_manifest_for_each_split(void **state) {
     karma_dataset_close(d);
 }
 
+static void a_retrieval_set_stays_one(void **state) {
+    (void)state;
+    char folder[4096];
+    write_text("r/corpus.jsonl", "{\"_id\": \"d\", \"text\": \"t\"}\n");
+    write_text("r/queries.jsonl", "{\"_id\": \"q\", \"text\": \"t\"}\n");
+    write_text("r/qrels.jsonl", "{\"query-id\": \"q\", \"corpus-id\": \"d\", \"score\": 1}\n");
+    write_text("r/metadata.json", "[{\"license\": \"x\"}]");
+    snprintf(folder, sizeof(folder), "%s/r", test_dir());
+    karma_dataset *d = open_set(folder, NULL);
+    assert_string_equal(karma_dataset_get_info(d)->task_type, "retrieval");
+    karma_dataset_close(d);
+}
+
 static void published_sets_have_their_columns(void **state) {
     (void)state;
     static const struct {
@@ -351,6 +364,7 @@ int main(void) {
         test_case(one_language_is_taken),
         test_case(a_folder_of_recordings_is_a_set),
         test_case(a_folder_may_have_a_manifest_for_each_split),
+        test_case(a_retrieval_set_stays_one),
         test_case(published_sets_have_their_columns),
         test_case(a_description_names_the_columns),
         test_case(survives_every_failing_allocation),

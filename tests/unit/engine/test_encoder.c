@@ -15,6 +15,12 @@ static const char *const folders[] = {
 };
 enum { N_FOLDERS = sizeof(folders) / sizeof(folders[0]), N_TEXTS = 27, LONGEST = 40, VOCAB = 67 };
 
+#ifdef __SANITIZE_ADDRESS__
+enum { THIN_MATRIX = true }; /* it looks for other faults, and is slow */
+#else
+enum { THIN_MATRIX = false };
+#endif
+
 struct corpus {
     int32_t ids[N_TEXTS][LONGEST];
     struct encoder_text texts[N_TEXTS];
@@ -42,10 +48,10 @@ static void a_text_alone_equals_the_text_among_others(void **state) {
     (void)state;
     static struct corpus c;
     corpus_fill(&c);
-    for (int f = 0; f < N_FOLDERS; f++) {
-        float *alone[N_TEXTS];
+    for (int f = 0; f < N_FOLDERS; f += THIN_MATRIX ? 3 : 1) {
+        float *alone[N_TEXTS] = {0};
         for (enum cpu_isa isa = CPU_ISA_REF; isa < CPU_ISA_COUNT; isa++) {
-            if (!cpu_isa_present(isa)) continue;
+            if (!cpu_isa_present(isa) || (THIN_MATRIX && isa == CPU_ISA_REF)) continue;
             struct loaded l;
             loaded_open_on(&l, folders[f], isa, 1);
             const int64_t hidden = l.model->info.hidden_size;
@@ -55,7 +61,7 @@ static void a_text_alone_equals_the_text_among_others(void **state) {
                 const size_t bytes = (size_t)(c.texts[i].count * hidden) * sizeof(float);
                 if (isa == CPU_ISA_AVX512BF16) /* bf16 weights: a definition of its own */
                     mem_free(alone[i]);
-                else if (isa > CPU_ISA_REF) {
+                else if (alone[i]) {
                     assert_memory_equal(rows, alone[i], bytes);
                     mem_free(alone[i]);
                 }
@@ -301,7 +307,7 @@ static void a_generator_encodes_too_and_still_generates(void **state) {
 
 static karma_status encode_once(void *model) {
     static const int32_t ids[] = {3, 17, 5, 42};
-    const struct encoder_options o = {.max_length = 8};
+    const struct encoder_options o = {.max_length = 8, .max_rows = 8};
     const struct encoder_text text = {ids, 4};
     struct encoder *e;
     int seen = 0;
