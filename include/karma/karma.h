@@ -2,6 +2,7 @@
 #ifndef KARMA_H
 #define KARMA_H
 
+#include "karma/convert.h"
 #include "karma/dataset.h"
 #include "karma/embedding.h"
 #include "karma/engine.h"

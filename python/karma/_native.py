@@ -96,6 +96,7 @@ class Output(Structure):
         ("flags", c_uint),
         ("logprobs", c_void_p),
         ("prompt_logprobs", POINTER(c_float)),
+        ("segments_json", c_char_p),
     ]
 
 

@@ -178,7 +178,82 @@ static karma_status get_ints(struct arena *a, const struct json *o, const char *
     return KARMA_OK;
 }
 
+/* ---- bytes ---- */
+
+static karma_status put_bytes(struct arena *a, struct json *o, const char *key, const void *bytes,
+                              size_t n) {
+    static const char digits[] = "0123456789abcdef";
+    const unsigned char *from = bytes;
+    if (n > CHILD_MAX_FRAME / 4)
+        return status_fail(KARMA_E_LIMIT,
+                           "%s: %zu bytes are too many for a model in a process of "
+                           "its own; give a path",
+                           key, n);
+    char *text = arena_alloc(a, 2 * n + 1);
+    if (!text) return KARMA_E_NOMEM;
+    for (size_t i = 0; i < n; i++) {
+        text[2 * i] = digits[from[i] >> 4];
+        text[2 * i + 1] = digits[from[i] & 15];
+    }
+    return json_set(a, o, key, json_new_stringn(a, text, 2 * n));
+}
+
+static karma_status get_bytes(struct arena *a, const struct json *o, const char *key,
+                              const void **out, size_t *n) {
+    const struct json *v = json_get(o, key);
+    *out = NULL;
+    *n = 0;
+    if (!v) return KARMA_OK;
+    if (!json_is_string(v) || v->u.string.len % 2 != 0)
+        return status_fail(KARMA_E_TYPE, "%s: expected bytes", key);
+    *n = v->u.string.len / 2;
+    unsigned char *bytes = arena_alloc(a, *n + 1);
+    if (!bytes) return KARMA_E_NOMEM;
+    for (size_t i = 0; i < *n; i++) {
+        const int high = digit_of(v->u.string.data[2 * i]);
+        const int low = digit_of(v->u.string.data[2 * i + 1]);
+        if (high < 0 || low < 0) return status_fail(KARMA_E_SYNTAX, "%s: not bytes", key);
+        bytes[i] = (unsigned char)(high << 4 | low);
+    }
+    *out = bytes;
+    return KARMA_OK;
+}
+
 /* ---- samples and prompts ---- */
+
+static karma_status put_audio(struct arena *a, struct json *sample, const karma_audio *audio) {
+    if (!audio) return KARMA_OK;
+    struct json *o = json_new_object(a);
+    karma_status st = o ? wire_put_str(a, o, "path", audio->path) : KARMA_E_NOMEM;
+    if (st == KARMA_OK) st = wire_put_str(a, o, "name", audio->name);
+    if (st == KARMA_OK && audio->bytes) st = put_bytes(a, o, "bytes", audio->bytes, audio->n_bytes);
+    if (st == KARMA_OK && audio->samples)
+        st = put_bytes(a, o, "samples", audio->samples, audio->n_samples * sizeof(float));
+    if (st == KARMA_OK) st = json_set(a, o, "sample_rate", json_new_int(a, audio->sample_rate));
+    return st < 0 ? st : json_set(a, sample, "audio", o);
+}
+
+static karma_status get_audio(struct arena *a, const struct json *sample, const karma_audio **out) {
+    const struct json *o = json_get(sample, "audio");
+    const void *samples;
+    size_t n_bytes;
+    int64_t rate;
+    *out = NULL;
+    if (!o) return KARMA_OK;
+    karma_audio *audio = arena_calloc(a, 1, sizeof(*audio));
+    if (!audio) return KARMA_E_NOMEM;
+    karma_status st = get_str(o, "path", &audio->path);
+    if (st == KARMA_OK) st = get_str(o, "name", &audio->name);
+    if (st == KARMA_OK) st = get_bytes(a, o, "bytes", &audio->bytes, &audio->n_bytes);
+    if (st == KARMA_OK) st = get_bytes(a, o, "samples", &samples, &n_bytes);
+    if (st == KARMA_OK) st = json_need_int(o, "sample_rate", INT32_MIN, INT32_MAX, &rate);
+    if (st < 0) return st;
+    audio->samples = samples;
+    audio->n_samples = n_bytes / sizeof(float);
+    audio->sample_rate = (int32_t)rate;
+    *out = audio;
+    return KARMA_OK;
+}
 
 static karma_status put_messages(struct arena *a, struct json *o, const char *key,
                                  const karma_message *messages, size_t n) {
@@ -200,6 +275,7 @@ karma_status wire_put_sample(struct arena *a, struct json *o, const karma_sample
         st = put_messages(a, o, "conversation", s->conversation, s->n_messages);
     if (st == KARMA_OK) st = wire_put_str(a, o, "system_prompt", s->system_prompt);
     if (st == KARMA_OK) st = wire_put_str(a, o, "expected_output", s->expected_output);
+    if (st == KARMA_OK) st = put_audio(a, o, s->audio);
     return st < 0 ? st : wire_put_str(a, o, "other_args_json", s->other_args_json);
 }
 
@@ -211,6 +287,7 @@ karma_status wire_get_sample(struct arena *a, const struct json *o, karma_sample
     if (st == KARMA_OK) st = get_str(o, "system_prompt", &out->system_prompt);
     if (st == KARMA_OK) st = get_str(o, "expected_output", &out->expected_output);
     if (st == KARMA_OK) st = get_str(o, "other_args_json", &out->other_args_json);
+    if (st == KARMA_OK) st = get_audio(a, o, &out->audio);
     if (st < 0 || !turns) return st;
     if (!json_is_array(turns)) return need_array(o, "conversation", &turns);
     karma_message *messages = arena_calloc(a, json_count(turns) + 1, sizeof(*messages));

@@ -120,6 +120,13 @@ void file_map_close(struct file_map *m) {
     *m = (struct file_map){0};
 }
 
+void file_map_forget(const struct file_map *m, size_t begin, size_t end) {
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    const size_t first = (begin + page - 1) / page * page, last = end / page * page;
+    if (last <= first || last > m->size) return;
+    madvise((void *)(uintptr_t)(m->data + first), last - first, MADV_DONTNEED); /* or it stays */
+}
+
 /* read() that comes back with bytes, 0 at the end, or -1 and errno. */
 static ssize_t read_some(int fd, void *out, size_t size) {
     for (;;) {

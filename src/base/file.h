@@ -21,6 +21,8 @@ struct file_map {
 };
 karma_status file_map_open(const char *path, struct file_map *out);
 void file_map_close(struct file_map *m);
+/* Bytes [begin, end) were read and need not stay in memory; reading them again brings them back. */
+void file_map_forget(const struct file_map *m, size_t begin, size_t end);
 
 /* Whole file into b (replacing its bytes); more than max_bytes is E_LIMIT. "-" is standard input.
  */

@@ -115,6 +115,7 @@ int cmd_info(int argc, char **argv);
 int cmd_run(int argc, char **argv);
 int cmd_eval(int argc, char **argv);
 int cmd_embed(int argc, char **argv);
+int cmd_convert(int argc, char **argv);
 int cmd_transcribe(int argc, char **argv);
 
 #endif

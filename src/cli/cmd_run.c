@@ -197,7 +197,7 @@ static karma_status run_embedding(karma_model *m, const struct one *o, const cha
 static karma_status create(const char *name, const char *path, const char *config, char **args,
                            const struct one *o, karma_model **m) {
     const char *unit = "none";
-    bool given;
+    bool given = false;
     karma_status st = karma_model_create_with(name, path, config, *args, m);
     if (st < 0 || !o->as_json || !model_hears(*m)) return st;
     karma_model_arg_str(*m, "timestamps", &unit);

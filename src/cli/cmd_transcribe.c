@@ -237,7 +237,7 @@ static karma_status refuse_twice(const char *option, const char *name) {
 }
 
 static karma_status set_text(char **args, const char *option, const char *name, const char *text) {
-    bool given;
+    bool given = false;
     if (!text) return KARMA_OK;
     const karma_status st = args_default(args, name, json_string(text), &given);
     return st == KARMA_OK && given ? refuse_twice(option, name) : st;
@@ -245,7 +245,7 @@ static karma_status set_text(char **args, const char *option, const char *name, 
 
 static karma_status set_beam(char **args, const char *text) {
     int64_t beam;
-    bool given;
+    bool given = false;
     if (!text) return KARMA_OK;
     karma_status st = cli_int("--beam", text, 1, 256, &beam);
     if (st == KARMA_OK) st = args_default(args, "beam", json_integer(beam), &given);
@@ -253,7 +253,7 @@ static karma_status set_beam(char **args, const char *text) {
 }
 
 static karma_status set_hot_words(char **args, const char *text) {
-    bool given;
+    bool given = false;
     if (!text) return KARMA_OK;
     json_t *list = json_array();
     for (const char *p = text;;) {
@@ -275,7 +275,7 @@ static karma_status set_hot_words(char **args, const char *text) {
 
 /* Times are made where the format shows them. */
 static karma_status set_timestamps(char **args, const char *text, enum format format) {
-    bool given;
+    bool given = false;
     if (text) return set_text(args, "--timestamps", "timestamps", text);
     if (format == FORMAT_TEXT) return KARMA_OK;
     return args_default(args, "timestamps", json_string("word"), &given);

@@ -17,6 +17,7 @@ static const struct command commands[] = {
     {"eval", cmd_eval, "score a model on data sets"},
     {"run", cmd_run, "ask a model one thing"},
     {"embed", cmd_embed, "write the vectors of texts"},
+    {"convert", cmd_convert, "write a model anew as safetensors"},
     {"transcribe", cmd_transcribe, "write what is said in recordings"},
     {"list", cmd_list, "list models, datasets, metrics, plugins"},
     {"info", cmd_info, "show a model, a dataset, this system"},

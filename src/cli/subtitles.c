@@ -5,7 +5,7 @@
 
 /* What people can read: two lines of 42 characters, 7 seconds; a pause of 0.6 s ends a thought. */
 static const double MAX_CUE_S = 7, PAUSE_S = 0.6, LEAST_CUE_S = 0.2;
-enum { MAX_CUE_CHARACTERS = 84, LINE_CHARACTERS = 42 };
+enum { MAX_LINES = 2, LINE_CHARACTERS = 42 };
 
 struct cue {
     size_t first, end; /* words */
@@ -28,15 +28,31 @@ static size_t characters(const char *s) {
     return n;
 }
 
+/* The lines of a cue as words come to it. */
+struct lines {
+    size_t on_line; /* characters */
+    int full;       /* lines before it */
+};
+
+/* The next word: does it begin another line? */
+static bool add_to_lines(struct lines *l, const char *text) {
+    const size_t length = characters(text);
+    const bool another = l->on_line > 0 && l->on_line + 1 + length > LINE_CHARACTERS;
+    l->full += another;
+    l->on_line = another || l->on_line == 0 ? length : l->on_line + 1 + length;
+    return another;
+}
+
 static struct cue next_cue(const json_t *words, size_t first) {
     const size_t n = json_array_size(words);
     const json_t *word = json_array_get(words, first);
     struct cue c = {first, first + 1, number(word, "begin"), number(word, "end")};
-    size_t length = characters(text_of(word));
+    struct lines lines = {0};
+    add_to_lines(&lines, text_of(word));
     for (; c.end < n; c.end++) {
         word = json_array_get(words, c.end);
-        length += 1 + characters(text_of(word));
-        if (number(word, "begin") - c.end_s >= PAUSE_S || length > MAX_CUE_CHARACTERS ||
+        add_to_lines(&lines, text_of(word));
+        if (number(word, "begin") - c.end_s >= PAUSE_S || lines.full == MAX_LINES ||
             number(word, "end") - c.begin_s > MAX_CUE_S) {
             break;
         }
@@ -65,18 +81,14 @@ static bool add_word(struct text_out *out, const char *text, bool escape) {
     return good;
 }
 
-/* Two lines at most: broken where the first would be longer than it may. */
 static bool add_words(struct text_out *out, const json_t *words, const struct cue *c, bool escape) {
-    size_t on_line = 0;
-    bool good = true, second = false;
+    struct lines lines = {0};
+    bool good = true;
     for (size_t i = c->first; i < c->end && good; i++) {
         const char *text = text_of(json_array_get(words, i));
-        const size_t length = characters(text);
-        const bool full = !second && on_line > 0 && on_line + 1 + length > LINE_CHARACTERS;
-        if (i > c->first) good = text_add(out, full ? "\n" : " ");
+        const bool another = add_to_lines(&lines, text);
+        if (i > c->first) good = text_add(out, another ? "\n" : " ");
         if (good) good = add_word(out, text, escape);
-        second = second || full;
-        on_line = full ? length : on_line + 1 + length;
     }
     return good;
 }

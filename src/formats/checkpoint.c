@@ -160,7 +160,8 @@ static karma_status open_file(struct checkpoint *ck) {
     if (map.size >= sizeof(magic)) memcpy(magic, map.data, sizeof(magic));
     const bool is_gguf = memcmp(magic, "GGUF", sizeof(magic)) == 0 || has_ending(name, ".gguf");
     if (!is_gguf && !has_ending(name, ".safetensors")) {
-        st = foreign_check_bytes(map.data, map.size);
+        st = has_ending(name, ".nemo") ? foreign_refuse_archive()
+                                       : foreign_check_bytes(map.data, map.size);
         if (st == KARMA_OK && foreign_is_pickle_name(name)) st = foreign_refuse_pickle();
         if (st == KARMA_OK) {
             st = status_fail(KARMA_E_UNSUPPORTED, "is neither a .safetensors nor a .gguf file");

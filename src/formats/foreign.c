@@ -63,6 +63,12 @@ static bool is_html(const unsigned char *data, size_t size) {
     return false;
 }
 
+karma_status foreign_refuse_archive(void) {
+    return status_fail(KARMA_E_UNSUPPORTED,
+                       "a .nemo archive is not loaded as it is: `karma convert` makes a folder of "
+                       "safetensors of it, once, and runs nothing in it");
+}
+
 karma_status foreign_check_bytes(const unsigned char *data, size_t size) {
     for (size_t i = 0; i < sizeof(signatures) / sizeof(*signatures); i++) {
         const struct signature *s = &signatures[i];

@@ -16,6 +16,7 @@ karma_status foreign_check_bytes(const unsigned char *data, size_t size);
 /* Does the name end in an extension of pickled or packed weights (.bin .pt .pth .ckpt .nemo ...)?
  */
 bool foreign_is_pickle_name(const char *name);
-karma_status foreign_refuse_pickle(void); /* E_UNSUPPORTED with the advice */
+karma_status foreign_refuse_pickle(void);  /* E_UNSUPPORTED with the advice */
+karma_status foreign_refuse_archive(void); /* the same for a .nemo: karma convert */
 
 #endif

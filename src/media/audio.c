@@ -14,11 +14,13 @@
 #include "base/file.h"
 #include "base/mem.h"
 
-enum { BLOCK_FRAMES = 4096 };
+enum { BLOCK_FRAMES = 4096, FORGET_BYTES = 4 << 20 }; /* of a file, read and given up */
 
 struct bytes { /* what libsndfile reads from */
     const unsigned char *data;
     sf_count_t size, at;
+    const struct file_map *map; /* they are a file's; NULL: they are the caller's */
+    sf_count_t kept_from;       /* what lies before was read and given up */
 };
 
 struct audio_reader {
@@ -49,6 +51,7 @@ static sf_count_t vio_seek(sf_count_t offset, int whence, void *user) {
     sf_count_t from = whence == SEEK_SET ? 0 : whence == SEEK_CUR ? b->at : b->size, to;
     if (__builtin_add_overflow(from, offset, &to) || to < 0 || to > b->size) return -1;
     b->at = to;
+    if (to < b->kept_from) b->kept_from = to;
     return to;
 }
 
@@ -58,6 +61,10 @@ static sf_count_t vio_read(void *out, sf_count_t count, void *user) {
     if (count <= 0) return 0;
     memcpy(out, b->data + b->at, (size_t)count);
     b->at += count;
+    if (b->map && b->at - b->kept_from >= FORGET_BYTES) {
+        file_map_forget(b->map, (size_t)b->kept_from, (size_t)b->at);
+        b->kept_from = b->at;
+    }
     return count;
 }
 
@@ -154,7 +161,8 @@ karma_status audio_open_file(const char *path, int32_t rate, double max_s,
         *out = NULL;
         return st; /* names the path already */
     }
-    (*out)->bytes = (struct bytes){(*out)->map.data, (sf_count_t)(*out)->map.size, 0};
+    (*out)->bytes = (struct bytes){
+        .data = (*out)->map.data, .size = (sf_count_t)(*out)->map.size, .map = &(*out)->map};
     st = open_decoder(*out);
     if (st == KARMA_OK) st = prepare(*out, max_s);
     return st < 0 ? refuse(out, st, path) : st;
@@ -165,7 +173,7 @@ karma_status audio_open_bytes(const void *bytes, size_t size, const char *name, 
     karma_status st = make(name, rate, out);
     if (st == KARMA_OK && size > INT64_MAX / 2) st = status_fail(KARMA_E_LIMIT, "too many bytes");
     if (st == KARMA_OK) {
-        (*out)->bytes = (struct bytes){bytes, (sf_count_t)size, 0};
+        (*out)->bytes = (struct bytes){.data = bytes, .size = (sf_count_t)size};
         st = open_decoder(*out);
     }
     if (st == KARMA_OK) st = prepare(*out, max_s);

@@ -288,15 +288,20 @@ static int64_t max_of(int64_t a, int64_t b) {
     return a > b ? a : b;
 }
 
-/* Floats that one utterance's subsampling takes: two buffers that hand images to each other. */
+/* Floats of one utterance's subsampling: two buffers hand images to each other, and the second sees
+ * none larger than what the second convolution makes. */
 static int64_t image_floats(const struct conformer *m, int64_t n_frames) {
     return halved(n_frames) * halved(m->info.n_mels) * m->channels;
 }
 
+static int64_t other_floats(const struct conformer *m, int64_t n_frames) {
+    if (m->n_stages < 2) return image_floats(m, n_frames);
+    return halved(halved(n_frames)) * halved(halved(m->info.n_mels)) * m->channels;
+}
+
 enum {
-    UNFOLD_ROWS = 64, /* image rows whose taps are laid out at once */
-    PRODUCT_ROWS =
-        1024, /* of a product over an image: what a stream keeps for a step grows with it */
+    UNFOLD_ROWS = 64,   /* image rows whose taps are laid out at once */
+    PRODUCT_ROWS = 512, /* of long products at once: what a stream keeps grows with it */
 };
 
 static int64_t unfold_floats(const struct conformer *m) {
@@ -319,8 +324,9 @@ void conformer_need(const void *model, int64_t total_steps, int64_t max_frames,
     const int64_t max_steps = conformer_steps(m, max_frames), positions = 2 * max_steps - 1;
     const int64_t d = m->hidden_size;
     const int64_t blocks = total_steps * (d + inner_width(m));
-    const int64_t front = 2 * image_floats(m, max_frames) + unfold_floats(m);
-    const int64_t rows = max_of(max_of(total_steps, positions), PRODUCT_ROWS);
+    const int64_t front =
+        image_floats(m, max_frames) + other_floats(m, max_frames) + unfold_floats(m);
+    const int64_t rows = max_of(total_steps, PRODUCT_ROWS);
     const int64_t wide = max_of(max_of(inner_width(m), m->channels * m->frequencies),
                                 max_of(9 * m->channels, 4 * m->predictor_size));
     *out = (struct speech_need){
@@ -341,12 +347,12 @@ void conformer_need(const void *model, int64_t total_steps, int64_t max_frames,
     };
 }
 
-/* y = relu(x W^T + b), as many rows as an image has. */
-static void relu_product(struct stream *on, int64_t rows, const float *x, const struct linear *l,
-                         float *y) {
+/* y = act(x W^T + b), more rows than a step takes. */
+static void long_product(struct stream *on, int64_t rows, const float *x, const struct linear *l,
+                         enum activation act, float *y) {
     for (int64_t row = 0; row < rows; row += PRODUCT_ROWS) {
         const int64_t n = rows - row < PRODUCT_ROWS ? rows - row : PRODUCT_ROWS;
-        linear_act(on, n, x + row * l->w.cols, l, ACT_RELU, y + row * l->w.rows);
+        linear_act(on, n, x + row * l->w.cols, l, act, y + row * l->w.rows);
     }
 }
 
@@ -361,7 +367,7 @@ static void full_stage(const struct conformer *m, const struct conformer_stage *
         conv->row_begin = row;
         conv->row_end = row + UNFOLD_ROWS < out_rows ? row + UNFOLD_ROWS : out_rows;
         on->be->ops->conv2d(on, conv);
-        relu_product(on, (conv->row_end - row) * cols, unfolded, &s->product,
+        long_product(on, (conv->row_end - row) * cols, unfolded, &s->product, ACT_RELU,
                      y + row * cols * s->product.w.rows);
     }
 }
@@ -370,7 +376,7 @@ static void full_stage(const struct conformer *m, const struct conformer_stage *
 static void subsample(const struct conformer *m, const float *mel, int64_t n_frames, float *scratch,
                       float *x, struct stream *on) {
     float *image = scratch, *other = image + image_floats(m, n_frames);
-    float *unfolded = other + image_floats(m, n_frames);
+    float *unfolded = other + other_floats(m, n_frames);
     int64_t height = n_frames, width = m->info.n_mels;
     const float *from = mel;
     for (int i = 0; i < m->n_stages; i++) {
@@ -387,7 +393,7 @@ static void subsample(const struct conformer *m, const float *mel, int64_t n_fra
             conv.weight = s->taps;
             conv.bias = s->taps_bias;
             on->be->ops->conv2d(on, &conv);
-            relu_product(on, out[1] * halved(width), other, &s->product, image);
+            long_product(on, out[1] * halved(width), other, &s->product, ACT_RELU, image);
         } else {
             full_stage(m, s, &conv, out[1], unfolded, from == image ? other : image, on);
             if (from == image) { /* the result lies in the other buffer */
@@ -536,18 +542,29 @@ bool conformer_encode(const void *model, const struct speech_batch *batch, struc
     return true;
 }
 
-/* Row r of the table is of relative position max_steps - 1 - r: sines and cosines in turn, angles
- * in f32 as the reference makes them. */
+/* How fast the angle of component k grows: sines and cosines in turn share it. */
+static float frequency(int64_t d, int64_t k) {
+    const float step = (float)(-log(10000.0) / (double)d);
+    return (float)exp((double)((float)(k - k % 2) * step));
+}
+
+/* The angle is in f32, as the reference makes it. */
+static float component(float w, int64_t position, int64_t k) {
+    const double angle = (double)((float)position * w);
+    return (float)(k % 2 ? cos(angle) : sin(angle));
+}
+
+float conformer_position(int64_t d, int64_t position, int64_t k) {
+    return component(frequency(d, k), position, k);
+}
+
+/* Row r of the table is of relative position max_steps - 1 - r. */
 static void make_positions(const struct conformer *m, int64_t max_steps, float *table) {
     const int64_t d = m->hidden_size;
-    const float step = (float)(-log(10000.0) / (double)d);
-    for (int64_t k = 0; k < d / 2; k++) {
-        const float w = (float)exp((double)((float)(2 * k) * step));
-        for (int64_t r = 0; r < 2 * max_steps - 1; r++) {
-            const double angle = (double)((float)(max_steps - 1 - r) * w);
-            table[r * d + 2 * k] = (float)sin(angle);
-            table[r * d + 2 * k + 1] = (float)cos(angle);
-        }
+    for (int64_t k = 0; k < d; k++) {
+        const float w = frequency(d, k);
+        for (int64_t r = 0; r < 2 * max_steps - 1; r++)
+            table[r * d + k] = component(w, max_steps - 1 - r, k);
     }
 }
 
@@ -560,7 +577,7 @@ void conformer_prepare(const void *model, int64_t max_steps, float *positions, f
     on->be->ops->upload(on->be, table, projected, (size_t)(n * d) * sizeof(float));
     for (int64_t i = 0; i < m->n_layers; i++) {
         const struct linear pos = {.w = m->layers[i].pos};
-        linear_act(on, n, table, &pos, ACT_NONE, projected);
+        long_product(on, n, table, &pos, ACT_NONE, projected);
         const struct turn_args turn = {
             .count = 1, .rows = n, .cols = d, .x = projected, .y = positions + i * d * n};
         on->be->ops->turn(on, &turn);

@@ -75,6 +75,9 @@ void conformer_bind_heads(struct conformer *m, struct binder *b);
 /* Give the tensors of the graphs their names in a state dict. */
 karma_status conformer_name_tensors(struct checkpoint *ck);
 
+/* Component k of [d] for a relative position, positive to the left. */
+float conformer_position(int64_t d, int64_t position, int64_t k);
+
 extern const struct speech_ops conformer_speech;
 bool conformer_encode(const void *model, const struct speech_batch *batch, struct stream *on);
 void conformer_prepare(const void *model, int64_t max_steps, float *positions, float *scratch,

@@ -5,6 +5,7 @@
  * is added to; the one product of a layer that nothing is added to is that of the relative
  * positions. Tensors become views under their names in a state dict; the graph is not run.
  */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -28,8 +29,9 @@ struct walk {
     size_t count, cap;
     /* of the graph under way */
     const struct onnx *graph;
-    struct map aliases; /* output of an Identity -> its input */
-    struct map heads;   /* value -> index of its first use */
+    struct map aliases;   /* output of an Identity -> its input */
+    struct map constants; /* output of a Constant -> its tensor */
+    struct map heads;     /* value -> index of its first use */
     struct use *uses;
     size_t n_uses;
 };
@@ -133,6 +135,21 @@ static karma_status note_aliases(struct walk *w) {
     return st;
 }
 
+static karma_status note_constants(struct walk *w) {
+    karma_status st = KARMA_OK;
+    for (size_t i = 0; st == KARMA_OK && i < onnx_node_count(w->graph); i++) {
+        const struct onnx_node *node = onnx_node(w->graph, i);
+        if (strcmp(node->op_type, "Constant") != 0 || node->n_outputs != 1) continue;
+        const struct onnx_attribute *value = onnx_attribute(node, "value");
+        struct map_entry *e;
+        bool added;
+        if (!value || !value->t) continue;
+        st = map_put(&w->constants, node->outputs[0], strlen(node->outputs[0]), &e, &added);
+        if (st == KARMA_OK) e->value.ptr = (void *)(uintptr_t)value->t;
+    }
+    return st;
+}
+
 static karma_status refuse_quantised(const struct walk *w) {
     static const char *const ops[] = {"DynamicQuantizeLinear", "MatMulInteger", "QLinearMatMul",
                                       "QLinearConv",           "ConvInteger",   "MatMulNBits",
@@ -147,6 +164,7 @@ static karma_status refuse_quantised(const struct walk *w) {
 
 static void graph_end(struct walk *w) {
     map_release(&w->aliases);
+    map_release(&w->constants);
     map_release(&w->heads);
     mem_free(w->uses);
     w->uses = NULL;
@@ -156,22 +174,30 @@ static void graph_end(struct walk *w) {
 static karma_status graph_begin(struct walk *w, const struct onnx *graph) {
     w->graph = graph;
     karma_status st = note_aliases(w);
+    if (st == KARMA_OK) st = note_constants(w);
     if (st == KARMA_OK) st = note_uses(w);
     return st == KARMA_OK ? refuse_quantised(w) : st;
 }
 
-/* What the product of a node is added to: a stored tensor, and the name the graph knows it by. */
-static const struct named_tensor *added_to(const struct walk *w, const struct onnx_node *node,
-                                           const char **name) {
+/* Index of the first use of what a node makes; -1 when there is none. */
+static int64_t first_use(const struct walk *w, const struct onnx_node *node) {
     const struct map_entry *e =
         node->n_outputs ? map_find(&w->heads, node->outputs[0], strlen(node->outputs[0])) : NULL;
-    for (int64_t u = e ? (int64_t)e->value.u64 : -1; u >= 0; u = w->uses[u].next) {
+    return e ? (int64_t)e->value.u64 : -1;
+}
+
+/* What the product of a node is added to: a stored tensor, and the name the graph knows it by.
+ * *sum: the node that adds (may be NULL). */
+static const struct named_tensor *added_to(const struct walk *w, const struct onnx_node *node,
+                                           const char **name, const struct onnx_node **sum) {
+    for (int64_t u = first_use(w, node); u >= 0; u = w->uses[u].next) {
         const struct onnx_node *user = onnx_node(w->graph, w->uses[u].node);
         if (strcmp(user->op_type, "Add") != 0 || user->n_inputs != 2) continue;
         for (int k = 0; k < 2; k++) {
             const struct named_tensor *t = initializer(w, user->inputs[k], NULL);
             if (!t) continue;
             *name = user->inputs[k];
+            if (sum) *sum = user;
             return t;
         }
     }
@@ -206,6 +232,8 @@ static karma_status add_named(struct walk *w) {
 struct place {         /* in the order of the nodes */
     int64_t layer;     /* that the last named product was of; -1 before */
     int64_t pointwise; /* that the last first pointwise convolution was of; -1 before */
+    int64_t at_layer;  /* of the last weight, and where in it; -1 before */
+    int rank;
 };
 
 /* 12 of "encoder.layers.12.self_attn.linear_q.bias"; -1 when it is of none. */
@@ -219,25 +247,181 @@ static int64_t layer_of(const char *name) {
     return *at == '.' && at > name + sizeof(layers) - 1 ? layer : -1;
 }
 
+/* ---- is it the encoder we compute? ---- */
+
+static karma_status check_operations(const struct walk *w) {
+    static const char *const known[] = {
+        "Add",
+        "And",
+        "BatchNormalization",
+        "Cast",
+        "Concat",
+        "Constant",
+        "Conv",
+        "ConstantOfShape",
+        "Div",
+        "Equal",
+        "Expand",
+        "Floor",
+        "Gather",
+        "Gemm",
+        "Identity",
+        "Less",
+        "MatMul",
+        "LayerNormalization",
+        "Mul",
+        "Not",
+        "Or",
+        "Pad",
+        "Pow",
+        "Range",
+        "ReduceMean",
+        "Relu",
+        "Shape",
+        "Reshape",
+        "Sigmoid",
+        "Slice",
+        "Softmax",
+        "Split",
+        "Sqrt",
+        "Squeeze",
+        "Sub",
+        "Transpose",
+        "Tile",
+        "Unsqueeze",
+        "Where",
+        "GreaterOrEqual",
+    };
+    for (size_t i = 0; i < onnx_node_count(w->graph); i++) {
+        const struct onnx_node *node = onnx_node(w->graph, i);
+        size_t k = 0;
+        while (k < sizeof(known) / sizeof(known[0]) && strcmp(known[k], node->op_type) != 0)
+            k++;
+        if (k == sizeof(known) / sizeof(known[0]))
+            return status_fail(KARMA_E_UNSUPPORTED,
+                               "node %zu (%s): operation %s is none of this encoder's", i,
+                               status_quotez(node->name), status_quotez(node->op_type));
+    }
+    return KARMA_OK;
+}
+
+/* Where a weight stands in a layer; -1: of no interest. Query, key, value and positions may change
+ * places with each other. */
+static int rank_in_layer(const char *name) {
+    static const struct {
+        const char *part;
+        int rank;
+    } parts[] = {
+        {".feed_forward1.linear1.weight", 0}, {".feed_forward1.linear2.weight", 1},
+        {".self_attn.linear_q.weight", 2},    {".self_attn.linear_k.weight", 2},
+        {".self_attn.linear_v.weight", 2},    {".self_attn.linear_pos.weight", 2},
+        {".self_attn.linear_out.weight", 3},  {".conv.pointwise_conv1.weight", 4},
+        {".conv.depthwise_conv.weight", 5},   {".conv.pointwise_conv2.weight", 6},
+        {".feed_forward2.linear1.weight", 7}, {".feed_forward2.linear2.weight", 8},
+    };
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+        if (ends_with(name, parts[i].part)) return parts[i].rank;
+    return -1;
+}
+
+/* Weights come in the order in which they are computed with; in any other it is another model. */
+static karma_status check_order(struct place *p, const struct onnx_node *node, const char *name) {
+    const int64_t layer = layer_of(name);
+    const int rank = rank_in_layer(name);
+    if (layer < 0 || rank < 0) return KARMA_OK;
+    const bool next = layer == p->at_layer + 1 && rank == 0 && (p->at_layer < 0 || p->rank == 8);
+    const bool on = layer == p->at_layer && (rank == p->rank + 1 || (rank == 2 && p->rank == 2));
+    if (!next && !on)
+        return status_fail(KARMA_E_UNSUPPORTED,
+                           "node %s: %s stands in another order than in this encoder",
+                           status_quotez(node->name), status_quotez(name));
+    p->at_layer = layer;
+    p->rank = rank;
+    return KARMA_OK;
+}
+
+static bool scalar_of(const struct walk *w, const char *name, double *out) {
+    const struct map_entry *e = map_find(&w->constants, name, strlen(name));
+    const struct named_tensor *t = e ? e->value.ptr : initializer(w, name, NULL);
+    if (!t) return false;
+    for (int i = 0; i < t->n_dims; i++)
+        if (t->dims[i] != 1) return false;
+    float single;
+    if (t->dtype == DTYPE_F64) memcpy(out, t->data, sizeof(*out));
+    if (t->dtype == DTYPE_F32) memcpy(&single, t->data, sizeof(single));
+    if (t->dtype == DTYPE_F32) *out = (double)single;
+    return t->dtype == DTYPE_F32 || t->dtype == DTYPE_F64;
+}
+
+/* What the subsampling gives is scaled by the root of its width. */
+static karma_status check_scale(const struct walk *w, const struct onnx_node *sum, int64_t d) {
+    const double want = sqrt((double)d);
+    double scale = 1;
+    for (int64_t u = first_use(w, sum); u >= 0; u = w->uses[u].next) {
+        const struct onnx_node *user = onnx_node(w->graph, w->uses[u].node);
+        if (strcmp(user->op_type, "Mul") != 0 || user->n_inputs != 2) continue;
+        if (scalar_of(w, user->inputs[0], &scale) || scalar_of(w, user->inputs[1], &scale)) break;
+    }
+    if (fabs(scale - want) <= 1e-4 * want) return KARMA_OK;
+    return status_fail(KARMA_E_UNSUPPORTED,
+                       "node %s: expected a scale of %g after the subsampling, found %g",
+                       status_quotez(sum->name), want, scale);
+}
+
+/* A stored table of positions [1, 2 n - 1, d] is the one we compute, within 1e-4 and what an angle
+ * in f32 loses on the way: exporters' exponentials differ in the last bit. */
+static karma_status check_table(const struct walk *w) {
+    enum { EVERY = 37 };
+    for (size_t i = 0; i < w->constants.count; i++) {
+        const struct named_tensor *t = w->constants.entries[i].value.ptr;
+        if (t->n_dims != 3 || t->dims[0] != 1 || t->dims[1] < 3 || t->dims[1] % 2 == 0 ||
+            t->dtype != DTYPE_F32)
+            continue;
+        const int64_t rows = t->dims[1], d = t->dims[2];
+        for (int64_t r = 0; r < rows; r += r + EVERY < rows ? EVERY : 1) {
+            const unsigned char *row =
+                (const unsigned char *)t->data + (size_t)(r * d) * sizeof(float);
+            for (int64_t k = 0; k < d; k++) {
+                float value;
+                memcpy(&value, row + (size_t)k * sizeof(float), sizeof(value));
+                const int64_t position = rows / 2 - r;
+                const float bound = 1e-4f + 3e-7f * (float)(position < 0 ? -position : position);
+                if (fabsf(value - conformer_position(d, position, k)) <= bound) continue;
+                return status_fail(KARMA_E_UNSUPPORTED,
+                                   "constant %s: another table of positions than this encoder's "
+                                   "(at [%lld, %lld])",
+                                   status_quotez(w->constants.entries[i].key), (long long)r,
+                                   (long long)k);
+            }
+        }
+    }
+    return KARMA_OK;
+}
+
 static karma_status name_product(struct walk *w, const struct onnx_node *node, struct place *p) {
     char name[256];
     const char *bias;
+    const struct onnx_node *sum = NULL;
     const struct named_tensor *t =
         node->n_inputs == 2 ? initializer(w, node->inputs[1], NULL) : NULL;
     if (!t || t->n_dims != 2) return KARMA_OK; /* scores, not weights */
-    if (added_to(w, node, &bias)) {
+    if (added_to(w, node, &bias, &sum)) {
         const char *known = canonical(w, bias);
         if (!known) return KARMA_E_NOMEM;
         const size_t stem = strlen(known) - strlen(".bias");
         if (!ends_with(known, ".bias") || stem + sizeof(".weight") > sizeof(name)) return KARMA_OK;
         snprintf(name, sizeof(name), "%.*s.weight", (int)stem, known);
         if (layer_of(name) >= 0) p->layer = layer_of(name);
-        return add_turned(w, name, t);
+        karma_status st = check_order(p, node, name);
+        if (st == KARMA_OK && ends_with(name, "pre_encode.out.weight"))
+            st = check_scale(w, sum, t->dims[1]);
+        return st < 0 ? st : add_turned(w, name, t);
     }
     if (p->layer < 0) return KARMA_OK;
     snprintf(name, sizeof(name), "%slayers.%lld.self_attn.linear_pos.weight", prefix,
              (long long)p->layer);
-    return add_turned(w, name, t);
+    karma_status st = check_order(p, node, name);
+    return st < 0 ? st : add_turned(w, name, t);
 }
 
 static karma_status name_conv(struct walk *w, const struct onnx_node *node, struct place *p) {
@@ -248,12 +432,14 @@ static karma_status name_conv(struct walk *w, const struct onnx_node *node, stru
     if (!known) return KARMA_E_NOMEM;
     if (ends_with(known, ".conv.pointwise_conv1.weight")) {
         p->pointwise = layer_of(known);
-        return KARMA_OK;
+        return check_order(p, node, known);
     }
-    if (!t || !has_generated_name(node->inputs[1]) || p->pointwise < 0) return KARMA_OK;
+    if (!has_generated_name(node->inputs[1])) return check_order(p, node, known);
+    if (!t || p->pointwise < 0) return KARMA_OK;
     const long long layer = p->pointwise;
     snprintf(name, sizeof(name), "%slayers.%lld.conv.depthwise_conv.weight", prefix, layer);
-    karma_status st = add(w, name, t);
+    karma_status st = check_order(p, node, name);
+    if (st == KARMA_OK) st = add(w, name, t);
     const struct named_tensor *bias =
         node->n_inputs > 2 ? initializer(w, node->inputs[2], NULL) : NULL;
     if (st < 0 || !bias) return st;
@@ -262,14 +448,19 @@ static karma_status name_conv(struct walk *w, const struct onnx_node *node, stru
 }
 
 static karma_status walk_encoder(struct walk *w) {
-    struct place p = {.layer = -1, .pointwise = -1};
-    karma_status st = add_named(w);
+    struct place p = {.layer = -1, .pointwise = -1, .at_layer = -1};
+    karma_status st = check_operations(w);
+    if (st == KARMA_OK) st = add_named(w);
     for (size_t i = 0; st == KARMA_OK && i < onnx_node_count(w->graph); i++) {
         const struct onnx_node *node = onnx_node(w->graph, i);
         if (strcmp(node->op_type, "MatMul") == 0) st = name_product(w, node, &p);
         if (strcmp(node->op_type, "Conv") == 0) st = name_conv(w, node, &p);
     }
-    return st;
+    if (st == KARMA_OK && p.at_layer < 0)
+        st = status_fail(KARMA_E_UNSUPPORTED,
+                         "its tensors have lost their names (an optimised file?): "
+                         "take the graph as the exporter wrote it");
+    return st < 0 ? st : check_table(w);
 }
 
 /* ---- the small graphs ---- */
@@ -305,7 +496,7 @@ static karma_status walk_linear(struct walk *w, const char *stem) {
     node = find_node(w, "MatMul", 0);
     if (!node || node->n_inputs != 2) return missing("MatMul or Gemm");
     const struct named_tensor *t = initializer(w, node->inputs[1], NULL);
-    const struct named_tensor *b = added_to(w, node, &known);
+    const struct named_tensor *b = added_to(w, node, &known, NULL);
     if (!t || !b) return missing("stored weight");
     karma_status st = add_turned(w, weight, t);
     return st < 0 ? st : add(w, bias, b);

@@ -1,12 +1,15 @@
 /*
  * test_conformer_onnx.c - recognisers exported as graphs by PyTorch from NeMo's own encoder
  * (tools/fixtures/make_conformer.py), in the forms that are about: every tensor is found under its
- * name and holds the bits that went in, and what the model computes is what NeMo computed.
+ * name and holds the bits that went in, and what the model computes is what NeMo computed; also
+ * after karma_convert().
  */
 #include <math.h>
 
 #include "base/file.h"
+#include "formats/gzip.h"
 #include "formats/safetensors.h"
+#include "karma/convert.h"
 #include "tensor/quant.h"
 #include "tests/support/speech_rig.h"
 #include "tests/support/test.h"
@@ -246,6 +249,194 @@ static void full_convolutions_compute_what_the_reference_does(void **state) {
     check_figures(FIXTURES "striding", FIXTURES "golden_striding.safetensors", 4);
 }
 
+/* ---- what is another graph ---- */
+
+/* A copy of a fixture in the test's folder. */
+static void copy_model(const char *from, const char *to) {
+    static const char *const parts[] = {"", "/assets"};
+    struct arena a = {0};
+    for (size_t p = 0; p < 2; p++) {
+        const char *const *names;
+        size_t n;
+        assert_ok(file_list(&a, arena_printf(&a, "%s%s", from, parts[p]), &names, &n));
+        for (size_t i = 0; i < n; i++) {
+            const char *source = arena_printf(&a, "%s%s/%s", from, parts[p], names[i]);
+            struct buf b = {0};
+            if (file_kind(source) != FILE_KIND_REGULAR) continue;
+            assert_ok(file_read(source, 1 << 24, &b));
+            write_file(arena_printf(&a, "%s%s/%s", to, parts[p], names[i]), buf_str(&b), b.len);
+            buf_release(&b);
+        }
+    }
+    arena_release(&a);
+}
+
+/* In the encoder's graph of a copy of "inline": every `from` becomes `to` of the same length; with
+ * swap also the other way round. */
+static void change_graph(const char *from, const char *to, bool swap) {
+    struct buf b = {0};
+    const size_t len = strlen(from);
+    size_t changed = 0;
+    copy_model(FIXTURES "inline", "changed");
+    assert_ok(file_read(test_path("changed/assets/encoder.onnx"), 1 << 24, &b));
+    for (size_t i = 0; i + len <= b.len; i++) {
+        if (memcmp(b.data + i, from, len) == 0) {
+            memcpy(b.data + i, to, len);
+        } else if (swap && memcmp(b.data + i, to, len) == 0) {
+            memcpy(b.data + i, from, len);
+        } else {
+            continue;
+        }
+        i += len - 1;
+        changed++;
+    }
+    assert_true(changed > 0);
+    write_file("changed/assets/encoder.onnx", b.data, b.len);
+    buf_release(&b);
+}
+
+static void assert_no_names(karma_status want, const char *text) {
+    struct checkpoint *ck;
+    karma_status st = checkpoint_open(test_path("changed"), &ck);
+    if (st == KARMA_OK) st = model_name_tensors(ck);
+    assert_status(st, want);
+    assert_message_contains("encoder.onnx");
+    assert_message_contains(text);
+    checkpoint_close(ck);
+}
+
+static void a_graph_with_an_unknown_node_is_refused(void **state) {
+    (void)state;
+    change_graph("\x22\x07Softmax", "\x22\x07Softmux", false);
+    assert_no_names(KARMA_E_UNSUPPORTED, "operation Softmux");
+    change_graph("\x22\x06MatMul", "\x22\x06MatMux", false);
+    assert_no_names(KARMA_E_UNSUPPORTED, "operation MatMux");
+}
+
+static void a_graph_in_another_order_is_refused(void **state) {
+    (void)state;
+    change_graph("layers.0.", "layers.1.", true);
+    assert_no_names(KARMA_E_UNSUPPORTED, "stands in another order");
+    change_graph("feed_forward1.linear", "feed_forward2.linear", true);
+    assert_no_names(KARMA_E_UNSUPPORTED, "stands in another order");
+}
+
+static void a_graph_without_names_is_refused(void **state) {
+    (void)state;
+    change_graph("layers.", "tensor.", false);
+    assert_no_names(KARMA_E_UNSUPPORTED, "lost their names");
+}
+
+static void another_scale_or_table_is_refused(void **state) {
+    (void)state;
+    static const float values[2] = {4, 5};
+    char from[8] = {0x0a + 0x40, 4}, to[8] = {0x0a + 0x40, 4}; /* raw_data of four bytes */
+    memcpy(from + 2, &values[0], 4);
+    memcpy(to + 2, &values[1], 4);
+    struct buf b = {0};
+    copy_model(FIXTURES "inline", "changed");
+    assert_ok(file_read(test_path("changed/assets/encoder.onnx"), 1 << 24, &b));
+    size_t changed = 0;
+    for (size_t i = 0; i + 6 <= b.len; i++)
+        if (memcmp(b.data + i, from, 6) == 0) {
+            memcpy(b.data + i, to, 6);
+            changed++;
+        }
+    assert_true(changed > 0);
+    write_file("changed/assets/encoder.onnx", b.data, b.len);
+    assert_no_names(KARMA_E_UNSUPPORTED, "expected a scale of 4");
+    copy_model(FIXTURES "blobs", "changed");
+    assert_ok(file_read(test_path("changed/assets/Constant_4_attr__value"), 1 << 24, &b));
+    b.data[3] = 0x3f; /* of the first value */
+    write_file("changed/assets/Constant_4_attr__value", b.data, b.len);
+    assert_no_names(KARMA_E_UNSUPPORTED, "another table of positions");
+    write_file("changed/assets/Constant_4_attr__value", b.data, b.len - 4);
+    assert_no_names(KARMA_E_SHAPE, "8124 bytes, its shape takes 8128");
+    buf_release(&b);
+}
+
+/* ---- converted ---- */
+
+static const char *convert(const char *model, const char *to, const char *dtype) {
+    karma_convert_options options = karma_convert_defaults();
+    options.dtype = dtype;
+    assert_ok(karma_convert(model, test_path(to), &options));
+    return test_path(to);
+}
+
+static void converted_graphs_compute_what_the_reference_does(void **state) {
+    (void)state;
+    check_figures(convert(FIXTURES "inline", "c/inline", NULL), FIXTURES "golden_two.safetensors",
+                  8);
+    check_figures(convert(FIXTURES "blobs", "c/blobs", NULL), FIXTURES "golden_one.safetensors", 8);
+    check_figures(convert(FIXTURES "data", "c/data", "f32"), FIXTURES "golden_equal.safetensors",
+                  8);
+    check_figures(convert(FIXTURES "striding", "c/striding", NULL),
+                  FIXTURES "golden_striding.safetensors", 4);
+    /* Once converted, it can be converted again. */
+    check_figures(convert(test_path("c/inline"), "c/again", NULL),
+                  FIXTURES "golden_two.safetensors", 8);
+}
+
+static void a_converted_archive_computes_what_the_reference_does(void **state) {
+    (void)state;
+    check_figures(convert(FIXTURES "tiny.nemo", "c/nemo", NULL), FIXTURES "golden_one.safetensors",
+                  8);
+    /* The archive unpacked, and cut. */
+    struct buf packed = {0}, plain = {0};
+    assert_ok(file_read(FIXTURES "tiny.nemo", 1 << 20, &packed));
+    assert_ok(gzip_unpack((const unsigned char *)packed.data, packed.len, 1 << 24, &plain));
+    check_figures(convert(write_file("plain.nemo", plain.data, plain.len), "c/plain", NULL),
+                  FIXTURES "golden_one.safetensors", 8);
+    for (size_t len = 0; len < plain.len - 12000; len += 1999) {
+        const char *cut = write_file("cut.nemo", plain.data, len);
+        assert_true(karma_convert(cut, test_path("c/cut"), NULL) < 0);
+        assert_false(file_exists(test_path("c/cut/model.safetensors")));
+    }
+    buf_release(&packed);
+    buf_release(&plain);
+}
+
+static void only_products_change_their_element_type(void **state) {
+    (void)state;
+    struct checkpoint *ck;
+    assert_ok(checkpoint_open(convert(FIXTURES "inline", "c/bf16", "bf16"), &ck));
+    static const struct {
+        const char *name;
+        enum dtype dtype;
+    } want[] = {
+        {"encoder.layers.1.feed_forward1.linear1.weight", DTYPE_BF16},
+        {"encoder.layers.1.conv.pointwise_conv1.weight", DTYPE_BF16},
+        {"encoder.layers.1.conv.depthwise_conv.weight", DTYPE_F32},
+        {"encoder.layers.1.self_attn.pos_bias_u", DTYPE_F32},
+        {"encoder.layers.1.norm_out.weight", DTYPE_F32},
+        {"encoder.pre_encode.conv.0.weight", DTYPE_F32},
+        {"ctc_decoder.decoder_layers.0.weight", DTYPE_BF16},
+    };
+    for (size_t i = 0; i < sizeof(want) / sizeof(want[0]); i++) {
+        const struct named_tensor *t = checkpoint_find(ck, want[i].name);
+        assert_non_null(t);
+        assert_int_equal(t->dtype, want[i].dtype);
+    }
+    checkpoint_close(ck);
+}
+
+static void what_cannot_be_converted_is_refused(void **state) {
+    (void)state;
+    karma_convert_options options = karma_convert_defaults();
+    convert(FIXTURES "inline", "c/there", NULL);
+    assert_status(karma_convert(FIXTURES "inline", test_path("c/there"), NULL), KARMA_E_USAGE);
+    assert_message_contains("is there already");
+    options.dtype = "int3";
+    assert_status(karma_convert(FIXTURES "inline", test_path("c/x"), &options), KARMA_E_USAGE);
+    assert_message_contains("expected f32, f16 or bf16, found int3");
+    options.struct_size--;
+    assert_status(karma_convert(FIXTURES "inline", test_path("c/x"), &options), KARMA_E_ABI);
+    struct checkpoint *ck;
+    assert_status(checkpoint_open(FIXTURES "tiny.nemo", &ck), KARMA_E_UNSUPPORTED);
+    assert_message_contains("karma convert");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         test_case(every_tensor_is_found_in_a_graph_as_exported),
@@ -256,6 +447,14 @@ int main(void) {
         test_case(blobs_compute_what_the_reference_does),
         test_case(one_file_of_data_computes_what_the_reference_does),
         test_case(full_convolutions_compute_what_the_reference_does),
+        test_case(a_graph_with_an_unknown_node_is_refused),
+        test_case(a_graph_in_another_order_is_refused),
+        test_case(a_graph_without_names_is_refused),
+        test_case(another_scale_or_table_is_refused),
+        test_case(converted_graphs_compute_what_the_reference_does),
+        test_case(a_converted_archive_computes_what_the_reference_does),
+        test_case(only_products_change_their_element_type),
+        test_case(what_cannot_be_converted_is_refused),
     };
     return run_group("golden/conformer_onnx", tests);
 }

@@ -177,6 +177,7 @@ class Result:
         self.text: Optional[str] = None
         self.thinking: Optional[str] = None
         self.raw_text: Optional[str] = None
+        self.speech: Optional[Dict[str, Any]] = None
         self.finish_reason = "error"
         self.prompt_tokens = 0
         self.generated_tokens = 0
@@ -184,7 +185,7 @@ class Result:
         self.error: Optional[KarmaError] = None
 
     def metadata(self) -> Dict[str, Any]:
-        return {
+        record: Dict[str, Any] = {
             "text": self.text,
             "tool_trace": "",
             "thinking": self.thinking,
@@ -194,6 +195,9 @@ class Result:
             "flags": self.flags,
             "error": None if self.error is None else str(self.error),
         }
+        if self.speech is not None:
+            record["speech"] = self.speech
+        return record
 
 
 def decode_output(lib: Library, c: Output) -> Result:
@@ -208,6 +212,7 @@ def decode_output(lib: Library, c: Output) -> Result:
     r.text = decode(c.text) or ""
     r.thinking = decode(c.thinking)
     r.raw_text = decode(c.raw_text)
+    r.speech = json.loads(c.segments_json) if c.segments_json else None
     return r
 
 

@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 
 
 class IndicConformerASR(BaseModel):
-    """Metadata and arguments are complete; loading is the C library's to do, and it says what it
-    cannot."""
+    """Recordings to text: run() takes samples with audio (bytes of a file, a path, or samples and
+    their rate), or the paths of files as strings. A sample's other_args may name its language. With
+    timestamps="word", run_with_metadata() has words and their times under "speech"."""
 
     _c_names: ClassVar[Tuple[str, ...]] = ("IndicConformerASR",)
 

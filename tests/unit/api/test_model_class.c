@@ -298,13 +298,13 @@ static void messages_come_from_conversation_or_input_with_the_system_first(void 
     karma_clear_registry();
 }
 
-static void kinds_that_cannot_run_say_so_and_still_have_info(void **state) {
+static void models_without_their_checkpoint_say_so_and_still_have_info(void **state) {
     (void)state;
     static const char name[] = "ai4bharat/indic-conformer-600m-multilingual";
     karma_model *m;
     char *info;
     assert_ok(karma_model_create(name, NULL, &m));
-    assert_status(karma_model_load(m), KARMA_E_UNSUPPORTED);
+    assert_status(karma_model_load(m), KARMA_E_NOTFOUND);
     assert_message_contains(name);
     assert_false(karma_model_is_loaded(m));
     assert_ok(karma_model_info(m, &info));
@@ -356,7 +356,7 @@ int main(void) {
         test_case(identity_leaves_out_what_only_changes_speed),
         test_case(a_custom_class_overrides_preprocess_and_postprocess),
         test_case(messages_come_from_conversation_or_input_with_the_system_first),
-        test_case(kinds_that_cannot_run_say_so_and_still_have_info),
+        test_case(models_without_their_checkpoint_say_so_and_still_have_info),
         test_case(an_output_of_somebody_else_is_not_written_to),
         test_case(refuses_names_that_lead_nowhere),
     };

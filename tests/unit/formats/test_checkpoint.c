@@ -422,7 +422,7 @@ static void refuses_other_formats_with_advice(void **state) { /* row 1, AC2 */
         {"pytorch_model.bin", "PK\3\4", "zip archive"},
         {"old.bin", "\x80\x02}", "Python pickle"},
         {"weights.pt", "anything", "never runs pickles"},
-        {"asr.nemo", "anything", "never runs pickles"},
+        {"asr.nemo", "anything", "karma convert"},
         {"last.ckpt", "", "never runs pickles"},
         {"a.gguf", "<html><body>404", "a.gguf: this is a web page"},
         {"b.gguf", "\x1f\x8b\x08 and so on", "b.gguf: this is gzip data"},
