@@ -347,9 +347,9 @@ static karma_status look(const karma_audio *audio, bool may_miss, struct speech_
         const enum file_kind kind = file_kind(audio->path);
         if (kind == FILE_KIND_NONE && may_miss) return KARMA_OK;
         if (kind == FILE_KIND_NONE)
-            return status_fail(KARMA_E_MISSING, "%s: no such file", status_quotez(audio->path));
+            return status_fail(KARMA_E_MISSING, "%s: no such file", status_quote_path(audio->path));
         if (kind != FILE_KIND_REGULAR)
-            return status_fail(KARMA_E_PATH, "%s: not a file", status_quotez(audio->path));
+            return status_fail(KARMA_E_PATH, "%s: not a file", status_quote_path(audio->path));
         karma_status st = look_at_file(audio->path, out);
         return st < 0 ? st : file_sha256(audio->path, out->digest);
     }
