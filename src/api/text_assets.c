@@ -543,6 +543,32 @@ static karma_status per_token(struct arena *a, const struct gguf *g, struct toke
     return KARMA_OK;
 }
 
+static karma_status table_flag(const struct gguf *g, const char *key, enum table_flag *out) {
+    bool yes = false;
+    karma_status st = gguf_bool(g, key, false, &yes);
+    *out = !gguf_find(g, key) ? FLAG_UNSAID : yes ? FLAG_YES : FLAG_NO;
+    return st;
+}
+
+/* What only WordPiece has. A file names [CLS] and [SEP], or calls them bos and eos; both are always
+ * put around a text. */
+static karma_status fill_wordpiece(const struct gguf *g, struct tokenizer_tables *t) {
+    int32_t cls = -1, sep = -1;
+    karma_status st = token_id(g, "tokenizer.ggml.cls_token_id", t->n_tokens, &cls);
+    if (st == KARMA_OK) st = token_id(g, "tokenizer.ggml.seperator_token_id", t->n_tokens, &sep);
+    if (st == KARMA_OK) st = table_flag(g, "tokenizer.ggml.normalizer.lowercase", &t->lowercase);
+    if (st == KARMA_OK)
+        st = table_flag(g, "tokenizer.ggml.normalizer.strip_accents", &t->strip_accents);
+    if (st < 0) return st;
+    if (cls >= 0) t->bos = cls;
+    if (sep >= 0) t->eos = sep;
+    t->add_bos = t->add_eos = true;
+    if (t->bos < 0) return status_fail(KARMA_E_MISSING, "tokenizer.ggml.cls_token_id is missing");
+    if (t->eos < 0)
+        return status_fail(KARMA_E_MISSING, "tokenizer.ggml.seperator_token_id is missing");
+    return KARMA_OK;
+}
+
 static karma_status fill_tables(struct arena *a, const struct gguf *g, struct tokenizer_tables *t) {
     uint64_t n_tokens, n_merges;
     bool is_scored = false;
@@ -572,7 +598,7 @@ static karma_status fill_tables(struct arena *a, const struct gguf *g, struct to
     if (st == KARMA_OK) st = gguf_bool(g, "tokenizer.ggml.add_eos_token", false, &t->add_eos);
     if (st == KARMA_OK)
         st = gguf_bool(g, "tokenizer.ggml.add_space_prefix", is_scored, &t->add_space_prefix);
-    return st;
+    return st == KARMA_OK && strcmp(t->model, "bert") == 0 ? fill_wordpiece(g, t) : st;
 }
 
 static karma_status gguf_specials(struct text_assets *t, const struct gguf *g,

@@ -3,11 +3,14 @@
  * layer norms after each half of a layer, biases everywhere, an MLP with one activation. It encodes
  * only: the hidden states of the last layer are the result, so pooler and heads of a checkpoint are
  * known by name and left alone. All tokens are of type 0. What tells the RoBERTa kind is how
- * positions are counted, beside its defaults. Relative positions are refused.
+ * positions are counted, beside its defaults. Relative positions are refused. A GGUF of the kind
+ * ("bert") has its positions cut so that they count from 0, and does not name its activation: the
+ * published models of the architecture have the exact GELU.
  */
 #include <math.h>
 #include <string.h>
 
+#include "formats/gguf.h"
 #include "models/binder.h"
 #include "models/config.h"
 #include "models/models.h"
@@ -120,34 +123,72 @@ static karma_status read_config(const struct json *j, bool roberta, struct bert_
     return st == KARMA_OK ? check_config(c) : st;
 }
 
+/* Without the two sizes that a GGUF shows by its tensors alone. */
+static karma_status read_config_gguf(const struct gguf *g, struct bert_config *c) {
+    static const char epsilon[] = "bert.attention.layer_norm_epsilon";
+    bool causal = false;
+    *c = (struct bert_config){.hidden_act = ACT_GELU_ERF};
+    const struct {
+        const char *key;
+        int64_t *value;
+        int64_t most;
+    } sizes[] = {
+        {"bert.embedding_length", &c->hidden_size, MAX_WIDTH},
+        {"bert.block_count", &c->num_hidden_layers, MAX_LAYERS},
+        {"bert.attention.head_count", &c->num_attention_heads, MAX_HEADS},
+        {"bert.feed_forward_length", &c->intermediate_size, MAX_WIDTH},
+        {"bert.context_length", &c->max_position_embeddings, CONFIG_MAX_POSITIONS},
+    };
+    karma_status st = KARMA_OK;
+    for (size_t i = 0; st == KARMA_OK && i < sizeof(sizes) / sizeof(sizes[0]); i++)
+        st = gguf_need_int(g, sizes[i].key, 1, sizes[i].most, sizes[i].value);
+    if (st == KARMA_OK && !gguf_find(g, epsilon))
+        st = status_fail(KARMA_E_MISSING, "%s is missing", epsilon);
+    if (st == KARMA_OK) st = gguf_real(g, epsilon, 0, &c->layer_norm_eps);
+    if (st == KARMA_OK) st = gguf_bool(g, "bert.attention.causal", false, &causal);
+    if (st == KARMA_OK && causal)
+        st = status_fail(KARMA_E_UNSUPPORTED,
+                         "bert.attention.causal: only encoders of this family are known");
+    return st == KARMA_OK ? check_config(c) : st;
+}
+
 /* ---- tensors ---- */
 
-static const struct tensor_names word_names = {"embeddings.word_embeddings.weight", NULL};
-static const struct tensor_names position_names = {"embeddings.position_embeddings.weight", NULL};
-static const struct tensor_names type_names = {"embeddings.token_type_embeddings.weight", NULL};
+static const struct tensor_names word_names = {"embeddings.word_embeddings.weight",
+                                               "token_embd.weight"};
+static const struct tensor_names position_names = {"embeddings.position_embeddings.weight",
+                                                   "position_embd.weight"};
+static const struct tensor_names type_names = {"embeddings.token_type_embeddings.weight",
+                                               "token_types.weight"};
 
 struct part_names {
     struct tensor_names weight, bias, gamma, beta; /* the last two: of norms in very old files */
 };
-#define LINEAR_NAMES(hf)                                                                           \
-    { .weight = {hf ".weight", NULL}, .bias = {hf ".bias", NULL}, }
-#define NORM_NAMES(hf)                                                                             \
+#define LINEAR_NAMES(hf, gguf)                                                                     \
+    { .weight = {hf ".weight", gguf ".weight"}, .bias = {hf ".bias", gguf ".bias"}, }
+#define NORM_NAMES(hf, gguf)                                                                       \
     {                                                                                              \
-        .weight = {hf ".weight", NULL}, .bias = {hf ".bias", NULL}, .gamma = {hf ".gamma", NULL},  \
-        .beta = {hf ".beta", NULL},                                                                \
+        .weight = {hf ".weight", gguf ".weight"}, .bias = {hf ".bias", gguf ".bias"},              \
+        .gamma = {hf ".gamma", NULL}, .beta = {hf ".beta", NULL},                                  \
     }
 #define LAYER "encoder.layer.%d."
-static const struct part_names embedding_norm_names = NORM_NAMES("embeddings.LayerNorm");
-static const struct part_names query_names = LINEAR_NAMES(LAYER "attention.self.query");
-static const struct part_names key_names = LINEAR_NAMES(LAYER "attention.self.key");
-static const struct part_names value_names = LINEAR_NAMES(LAYER "attention.self.value");
+#define BLOCK "blk.%d."
+static const struct part_names embedding_norm_names =
+    NORM_NAMES("embeddings.LayerNorm", "token_embd_norm");
+static const struct part_names query_names =
+    LINEAR_NAMES(LAYER "attention.self.query", BLOCK "attn_q");
+static const struct part_names key_names = LINEAR_NAMES(LAYER "attention.self.key", BLOCK "attn_k");
+static const struct part_names value_names =
+    LINEAR_NAMES(LAYER "attention.self.value", BLOCK "attn_v");
 static const struct part_names attention_output_names =
-    LINEAR_NAMES(LAYER "attention.output.dense");
+    LINEAR_NAMES(LAYER "attention.output.dense", BLOCK "attn_output");
 static const struct part_names attention_norm_names =
-    NORM_NAMES(LAYER "attention.output.LayerNorm");
-static const struct part_names intermediate_names = LINEAR_NAMES(LAYER "intermediate.dense");
-static const struct part_names output_names = LINEAR_NAMES(LAYER "output.dense");
-static const struct part_names output_norm_names = NORM_NAMES(LAYER "output.LayerNorm");
+    NORM_NAMES(LAYER "attention.output.LayerNorm", BLOCK "attn_output_norm");
+static const struct part_names intermediate_names =
+    LINEAR_NAMES(LAYER "intermediate.dense", BLOCK "ffn_up");
+static const struct part_names output_names = LINEAR_NAMES(LAYER "output.dense", BLOCK "ffn_down");
+static const struct part_names output_norm_names =
+    NORM_NAMES(LAYER "output.LayerNorm", BLOCK "layer_output_norm");
 
 static void bind_linear(struct binder *b, struct linear *out, const struct part_names *names,
                         int32_t layer, int64_t rows, int64_t cols) {
@@ -178,6 +219,14 @@ static void bind_layer(struct bert *m, struct binder *b, int32_t i) {
     bind_norm(m, b, &l->output_norm, &output_norm_names, i);
 }
 
+/* Rows of a table that no key of a GGUF counts. */
+static void count_rows(struct binder *b, struct tensor_names names, int64_t *rows) {
+    if (b->st < 0) return;
+    *rows = binder_rows(b, names, 0);
+    if (*rows < 1 || *rows > CONFIG_MAX_VOCAB)
+        b->st = status_fail(KARMA_E_SHAPE, "tensor %s: not a table of embeddings", names.gguf);
+}
+
 static int64_t widest_row(const struct bert_config *c) {
     return c->hidden_size > c->intermediate_size ? c->hidden_size : c->intermediate_size;
 }
@@ -187,11 +236,15 @@ static karma_status bert_load(void *model, const struct checkpoint *ck, struct b
     static const char *const harmless[] = {"embeddings.position_ids", "pooler.dense.weight",
                                            "pooler.dense.bias",       "*cls.predictions.",
                                            "*cls.seq_relationship.",  NULL};
-    static const char *const heads[] = {"*lm_head.", "*classifier.", NULL};
+    static const char *const heads[] = {"*lm_head.", "*classifier.",      "cls.weight",
+                                        "cls.bias",  "cls.output.weight", "cls.output.bias",
+                                        NULL};
     struct bert *m = model;
     struct bert_config *c = &m->config;
-    const bool roberta = strncmp(checkpoint_architecture(ck), "Bert", strlen("Bert")) != 0;
-    karma_status st = read_config(checkpoint_config(ck), roberta, c);
+    const bool gguf = checkpoint_container(ck) == CONTAINER_GGUF;
+    const bool roberta = !gguf && strncmp(checkpoint_architecture(ck), "Bert", strlen("Bert")) != 0;
+    karma_status st = gguf ? read_config_gguf(checkpoint_gguf(ck), c)
+                           : read_config(checkpoint_config(ck), roberta, c);
     if (st < 0) return st;
     m->head_dim = (int32_t)(c->hidden_size / c->num_attention_heads);
     m->attention_scale = (float)(1 / sqrt(m->head_dim));
@@ -200,6 +253,10 @@ static karma_status bert_load(void *model, const struct checkpoint *ck, struct b
 
     struct binder b;
     binder_begin(&b, ck, be, &m->weights, word_names.hf);
+    if (gguf) {
+        count_rows(&b, word_names, &c->vocab_size);
+        count_rows(&b, type_names, &c->type_vocab_size);
+    }
     binder_matrix(&b, &m->word_embeddings, word_names, 0, c->vocab_size, c->hidden_size);
     binder_matrix(&b, &m->position_embeddings, position_names, 0, c->max_position_embeddings,
                   c->hidden_size);
@@ -343,6 +400,7 @@ static const char *const architectures[] = {"BertModel",
                                             "XLMRobertaForSequenceClassification",
                                             "CamembertModel",
                                             "CamembertForMaskedLM",
+                                            "bert",
                                             NULL};
 const struct family_ops family_bert = {
     .name = "bert",

@@ -31,9 +31,12 @@ karma_status tokenizer_from_vocab_merges(const char *vocab, size_t vocab_len, co
                                          size_t merges_len, const char *pre,
                                          const struct json *config, struct tokenizer **out);
 
+/* A flag that a container need not have. */
+enum table_flag { FLAG_UNSAID, FLAG_NO, FLAG_YES };
 /* From the arrays of a container (GGUF); the caller's memory, copied. */
 struct tokenizer_tables {
-    const char *model; /* "gpt2": byte-level BPE with merges; "llama": SentencePiece BPE by score */
+    const char *model; /* "gpt2": byte-level BPE with merges; "llama": SentencePiece BPE by score;
+                          "bert": WordPiece */
     const char *pre; /* pre-tokenizer name: "qwen2", "llama-bpe", "smollm", "gpt-2", ... or NULL */
     bool nfc;        /* the family's full pipeline normalises (Qwen); GGUF does not record it */
     int32_t n_tokens;
@@ -44,8 +47,10 @@ struct tokenizer_tables {
     int64_t n_merges;
     const char *const *merges; /* "left right" */
     const size_t *merge_lens;
-    int32_t bos, eos, unk; /* -1: none */
+    int32_t bos, eos, unk; /* -1: none; of "bert" the first two are [CLS] and [SEP] */
     bool add_bos, add_eos, add_space_prefix;
+    /* Of "bert". Unsaid: lower-cased unless all of A to Z are tokens; accents go with the case. */
+    enum table_flag lowercase, strip_accents;
 };
 karma_status tokenizer_from_tables(const struct tokenizer_tables *tables, struct tokenizer **out);
 void tokenizer_destroy(struct tokenizer *t);

@@ -256,7 +256,79 @@ static karma_status sentencepiece(struct tokenizer *t, const struct tokenizer_ta
     return st < 0 ? st : merges_from_scores(t, in);
 }
 
-/* ---- both ---- */
+/* ---- WordPiece ---- */
+
+static bool begins_word(const char *text, size_t len) {
+    return len >= 3 && memcmp(text, METASPACE, 3) == 0;
+}
+
+/* A piece as the published vocabulary has it. The converter puts U+2581 before what begins a word
+ * and takes "##" off what continues one; it leaves alone control tokens and, in older files,
+ * whatever stands in brackets. Lent from the arena or the input. */
+static const char *wordpiece_text(struct tokenizer *t, const struct tokenizer_tables *in,
+                                  int32_t id, size_t *len) {
+    const char *text = in->tokens[id];
+    const int type = type_of(in, id);
+    *len = in->token_lens[id];
+    if (type == TYPE_CONTROL || type == TYPE_UNKNOWN) return text;
+    if (begins_word(text, *len)) {
+        *len -= 3;
+        return text + 3;
+    }
+    if (*len > 2 && text[0] == '[' && text[*len - 1] == ']') return text;
+    const size_t prefix = t->wordpiece.prefix_len;
+    char *out = arena_alloc(&t->arena, prefix + *len + 1);
+    if (!out) return NULL;
+    memcpy(out, t->wordpiece.prefix, prefix);
+    memcpy(out + prefix, text, *len);
+    *len += prefix;
+    return out;
+}
+
+/* Most files do not say whether a vocabulary is cased. One that is has the whole alphabet in
+ * capitals, which lower-cased text would never meet. */
+static bool is_cased(const struct vocab *v) {
+    for (char c = 'A'; c <= 'Z'; c++)
+        if (vocab_find(v, &c, 1) < 0) return false;
+    return true;
+}
+
+static karma_status wordpiece(struct tokenizer *t, const struct tokenizer_tables *in) {
+    static const char unknown[] = "[UNK]";
+    karma_status st = KARMA_OK;
+    t->model = MODEL_WORDPIECE;
+    for (int32_t id = 0; st == KARMA_OK && id < in->n_tokens; id++) {
+        size_t len;
+        if (type_of(in, id) == TYPE_UNUSED) continue;
+        const char *text = wordpiece_text(t, in, id, &len);
+        if (!text) return KARMA_E_NOMEM;
+        if (len > 0) st = vocab_add(&t->vocab, id, text, len);
+    }
+    if (st == KARMA_OK) st = vocab_index(&t->vocab, VOCAB_HIGHEST_ID);
+    if (st < 0) return st;
+    const bool lower = in->lowercase ? in->lowercase == FLAG_YES : !is_cased(&t->vocab);
+    const bool accents = in->strip_accents ? in->strip_accents == FLAG_YES : lower;
+    if (!lower && !in->lowercase)
+        log_note("tokenizer: the vocabulary has capitals: text keeps its case");
+    st = normalizer_add_bert(&t->normalizer, true, true, accents, lower);
+    if (st == KARMA_OK) st = pretokenizer_add_bert(&t->pretokenizer);
+    t->decoder.wordpiece = t->decoder.cleanup = true;
+    t->decoder.prefix = t->wordpiece.prefix;
+    t->decoder.prefix_len = t->wordpiece.prefix_len;
+    t->wordpiece.unk = in->unk >= 0 ? in->unk : vocab_find(&t->vocab, unknown, strlen(unknown));
+    return st;
+}
+
+/* ---- all ---- */
+
+/* A token as text spells it. */
+static const char *added_text(struct tokenizer *t, const struct tokenizer_tables *in, int32_t id,
+                              size_t *len) {
+    if (t->model == MODEL_WORDPIECE) return wordpiece_text(t, in, id, len);
+    if (!t->vocab.byte_level) return piece_text(t, in, id, len);
+    *len = in->token_lens[id];
+    return in->tokens[id];
+}
 
 static karma_status add_added(struct tokenizer *t, const struct tokenizer_tables *in) {
     karma_status st = KARMA_OK;
@@ -264,9 +336,9 @@ static karma_status add_added(struct tokenizer *t, const struct tokenizer_tables
         int type = type_of(in, id);
         struct added_entry e = {.id = id, .special = type != TYPE_USER};
         if (!is_added(type) || in->token_lens[id] == 0) continue;
-        e.content = t->vocab.byte_level ? in->tokens[id] : piece_text(t, in, id, &e.len);
+        e.content = added_text(t, in, id, &e.len);
         if (!e.content) return KARMA_E_NOMEM;
-        if (t->vocab.byte_level) e.len = in->token_lens[id];
+        if (e.len == 0) continue;
         int32_t known = vocab_find(&t->vocab, e.content, e.len);
         if (known < 0 || known == id) st = tokenizer_add_token(t, &e);
     }
@@ -293,6 +365,8 @@ karma_status tokenizer_from_tables(const struct tokenizer_tables *in, struct tok
             st = byte_level(t, in);
         else if (in->model && strcmp(in->model, "llama") == 0)
             st = sentencepiece(t, in);
+        else if (in->model && strcmp(in->model, "bert") == 0)
+            st = wordpiece(t, in);
         else
             st = status_fail(KARMA_E_UNSUPPORTED, "model '%s' is not supported",
                              status_quotez(in->model));

@@ -97,6 +97,11 @@ class Models(support.Case):
         with self.assertRaises(TypeError):
             registry.get_model("mine", temprature=1)
 
+    def test_the_place_that_a_call_names_counts(self):
+        registry.register_model_meta(meta("elsewhere", model_path="/no/where"))
+        model = registry.get_model("elsewhere", model_name_or_path=support.DEMO, max_tokens=2)
+        self.assertEqual(model.model.path, support.DEMO)
+
     def test_metas_of_upstreams_own_modules_fit_as_json(self):
         for name in registry.list_models():
             text = registry.get_model_meta(name).model_dump_json()

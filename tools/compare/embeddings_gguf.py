@@ -4,8 +4,8 @@ languages.
 
     embeddings_gguf.py KARMA FOLDER
 
-FOLDER is a sentence-transformers model of the BERT kind with mean pooling and unit length; both files
-are made from it (tools/fixtures/make_bert_gguf.py). Exit status 1 when an f32 component is off
+FOLDER is a sentence-transformers model of the BERT kind with mean pooling and unit length; both
+files are made from it (tools/fixtures/make_bert_gguf.py). Exit status 1 when an f32 component is off
 from karma's own of the folder by more than 1e-6, one of Q8_0 by more than 1e-5 from the reference
 that computes with the same weights made f32 again, or a cosine between Q8_0 and the weights as they
 were is below 0.999.

@@ -44,6 +44,8 @@ step "encoders beside transformers, random" "$python" tools/compare/encoders.py 
     "$build/tests/support/hidden_main" 200
 step "vectors beside sentence-transformers" "$python" tools/compare/embeddings.py "$build/karma" \
     "$models/all-MiniLM-L6-v2"
+step "vectors of a BERT in a GGUF beside transformers" "$python" tools/compare/embeddings_gguf.py \
+    "$build/karma" "$models/all-MiniLM-L6-v2"
 for model in smollm2-135m gemma3-270m; do
     step "greedy steps and perplexity beside llama.cpp, $model" "$python" \
         tools/compare/peer_llama.py "$build/tests/support/logits_main" "$models/$model.gguf" \

@@ -129,7 +129,10 @@ class ModelRegistry:
         meta = self.model_metas[name]
         loader = meta.get_loader_class()
         kwargs = meta.merge_kwargs(override_kwargs)
-        kwargs["model_name_or_path"] = meta.name if meta.model_path is None else meta.model_path
+        # Upstream takes the meta's place whatever the call says; here, as in the C core, what the
+        # caller asks for counts.
+        if "model_name_or_path" not in override_kwargs:
+            kwargs["model_name_or_path"] = meta.model_path or meta.name
         model = loader(**kwargs)
         if hasattr(type(model), "_c_names"):
             model._set("_meta", meta)

@@ -98,6 +98,39 @@ static void equals_the_reference(void **state) {
     karma_clear_registry();
 }
 
+/* bert as a GGUF, its weights f32 or Q8_0; the reference has the same weights in f32. */
+static void a_gguf_equals_the_reference(void **state) {
+    (void)state;
+    static const char *const types[] = {"f32", "q8_0"};
+    struct arena a = {0};
+    const struct json *golden;
+    assert_ok(json_parse_file(&a, "tests/fixtures/embeddings/gguf/cases.json", 0, JSON_LAST_WINS,
+                              &golden));
+    const struct json *cases = json_get(golden, "cases");
+    assert_true(json_count(cases) > 3);
+    for (size_t f = 0; f < 2; f++) {
+        char path[96];
+        snprintf(path, sizeof(path), "tests/fixtures/embeddings/gguf/%s.gguf", types[f]);
+        karma_model *m = loaded(path, NULL);
+        const size_t dim = (size_t)karma_model_embedding_dim(m, NULL);
+        assert_true(dim <= MAX_DIM);
+        for (size_t i = 0; i < json_count(cases); i++) {
+            const struct json *want = json_get(json_at(cases, i), types[f]);
+            const char *text = json_str(json_get(json_at(cases, i), "text"), NULL);
+            float got[MAX_DIM];
+            assert_int_equal(dim, json_count(want));
+            assert_ok(karma_model_embed(m, &text, 1, NULL, got, NULL));
+            for (size_t k = 0; k < dim; k++)
+                if (!(fabs((double)got[k] - json_at(want, k)->u.real) <= bound))
+                    fail_msg("%s, case %zu: [%zu] is %.9g, expected %.9g", types[f], i, k,
+                             (double)got[k], json_at(want, k)->u.real);
+        }
+        karma_model_destroy(m);
+    }
+    arena_release(&a);
+    karma_clear_registry();
+}
+
 static const char *const texts[] = {
     "Is iron low?",
     "x",
@@ -773,11 +806,14 @@ static void survives_every_failing_allocation(void **state) {
     char path[128];
     snprintf(path, sizeof(path), "%s", path_of("xlmr"));
     assert_true(for_each_failing_allocation(life_attempt, path) > 100);
+    snprintf(path, sizeof(path), "%s", path_of("gguf/q8_0.gguf"));
+    assert_true(for_each_failing_allocation(life_attempt, path) > 100);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         test_case(equals_the_reference),
+        test_case(a_gguf_equals_the_reference),
         test_case(a_vector_does_not_depend_on_its_neighbours),
         test_case(more_texts_than_a_chunk_keep_their_order),
         test_case(a_folder_with_modules_is_an_embedding_model),

@@ -346,6 +346,90 @@ static void refuses_a_gguf_tokenizer_that_does_not_fit_together(void **state) {
     unload();
 }
 
+/* A WordPiece vocabulary; ids are written where they are not negative. */
+static const char *wordpiece_gguf(int32_t cls, int32_t sep, int32_t bos, int32_t eos,
+                                  const char *cased) {
+    static const char *const tokens[] = {"[CLS]", "[SEP]", "[UNK]", "\xE2\x96\x81iron", "s"};
+    static const uint32_t types[] = {3, 3, 3, 1, 1};
+    const struct {
+        const char *key;
+        int32_t id;
+    } ids[] = {{"tokenizer.ggml.cls_token_id", cls},
+               {"tokenizer.ggml.seperator_token_id", sep},
+               {"tokenizer.ggml.bos_token_id", bos},
+               {"tokenizer.ggml.eos_token_id", eos}};
+    uint32_t n_ids = cased != NULL;
+    struct buf b = {0};
+    for (size_t i = 0; i < 4; i++)
+        n_ids += ids[i].id >= 0;
+    put_gguf_head(&b, 3, 0, 4 + n_ids);
+    put_gguf_key_string(&b, "general.architecture", "bert");
+    put_gguf_key_string(&b, "tokenizer.ggml.model", "bert");
+    put_gguf_key_array(&b, "tokenizer.ggml.tokens", GGUF_TYPE_STRING, 5);
+    for (size_t i = 0; i < 5; i++)
+        put_gguf_string(&b, tokens[i]);
+    put_gguf_key_array(&b, "tokenizer.ggml.token_type", GGUF_TYPE_I32, 5);
+    for (size_t i = 0; i < 5; i++)
+        put_u32(&b, types[i]);
+    for (size_t i = 0; i < 4; i++)
+        if (ids[i].id >= 0) put_gguf_key_u32(&b, ids[i].key, (uint32_t)ids[i].id);
+    if (cased) {
+        put_gguf_key_u32(&b, cased, 0);
+        b.data[b.len - 8] = 7; /* bool: one byte */
+        b.len -= 3;
+    }
+    const char *path = write_file("wordpiece.gguf", b.data, b.len);
+    buf_release(&b);
+    return path;
+}
+
+static void a_wordpiece_text_stands_between_cls_and_sep(void **state) {
+    (void)state;
+    static const int32_t named[][4] = {{0, 1, -1, -1}, {-1, -1, 0, 1}, {0, 1, 3, 4}};
+    const struct encode_options whole = {.add_special_tokens = true};
+    for (size_t i = 0; i < 3; i++) {
+        const int32_t *k = named[i];
+        struct tokens ids = {0};
+        assert_ok(load(wordpiece_gguf(k[0], k[1], k[2], k[3], NULL), 5));
+        assert_ok(tokenizer_encode(assets.tokenizer, "Irons", 5, &whole, &ids, NULL));
+        const int32_t want[] = {0, 3, 4, 1};
+        assert_int_equal(ids.count, 4);
+        assert_memory_equal(ids.ids, want, sizeof(want));
+        tokens_release(&ids);
+        unload();
+    }
+    assert_status(load(wordpiece_gguf(-1, 1, -1, -1, NULL), 5), KARMA_E_MISSING);
+    assert_message_contains("cls_token_id");
+    unload();
+    assert_status(load(wordpiece_gguf(0, -1, -1, -1, NULL), 5), KARMA_E_MISSING);
+    assert_message_contains("seperator_token_id");
+    unload();
+    assert_status(load(wordpiece_gguf(5, 1, -1, -1, NULL), 5), KARMA_E_RANGE);
+    assert_message_contains("cls_token_id");
+    unload();
+}
+
+static void a_gguf_may_say_that_its_wordpieces_are_cased(void **state) {
+    (void)state;
+    struct tokens ids = {0};
+    const char *path = wordpiece_gguf(0, 1, -1, -1, "tokenizer.ggml.normalizer.lowercase");
+    assert_ok(load(path, 5));
+    assert_ok(tokenizer_encode(assets.tokenizer, "iron Iron", 9, NULL, &ids, NULL));
+    assert_int_equal(ids.count, 2);
+    assert_int_equal(ids.ids[0], 3);
+    assert_int_equal(ids.ids[1], 2);
+    unload();
+    ids.count = 0;
+    path = wordpiece_gguf(0, 1, -1, -1, "tokenizer.ggml.normalizer.strip_accents");
+    assert_ok(load(path, 5));
+    assert_ok(tokenizer_encode(assets.tokenizer, "Iron \xC3\xADron", 10, NULL, &ids, NULL));
+    assert_int_equal(ids.count, 2);
+    assert_int_equal(ids.ids[0], 3);
+    assert_int_equal(ids.ids[1], 2);
+    tokens_release(&ids);
+    unload();
+}
+
 static karma_status load_once(void *ctx) {
     karma_status st = text_assets_load(ck, TINY_ROWS, &assets);
     (void)ctx;
@@ -377,6 +461,8 @@ int main(void) {
         test_case(without_a_template_one_message_is_continued),
         test_case(reads_tokenizer_and_template_of_a_gguf),
         test_case(refuses_a_gguf_tokenizer_that_does_not_fit_together),
+        test_case(a_wordpiece_text_stands_between_cls_and_sep),
+        test_case(a_gguf_may_say_that_its_wordpieces_are_cased),
         test_case(survives_every_failing_allocation),
     };
     return run_group("api/text_assets", tests);

@@ -167,6 +167,83 @@ static void positions_end_before_the_rows_that_padding_takes(void **state) {
     loaded_release(&l);
 }
 
+/* ---- a GGUF ---- */
+
+static const char gguf_file[] = "tests/fixtures/embeddings/gguf/f32.gguf";
+
+/* The fixture with the bytes from `skip` behind a name replaced. */
+static const char *with_bytes(const char *name, size_t skip, const void *bytes, size_t n) {
+    size_t len;
+    const char *data = read_fixture(gguf_file, &len);
+    char *copy = mem_alloc(len);
+    assert_non_null(copy);
+    memcpy(copy, data, len);
+    char *at = memmem(copy, len, name, strlen(name));
+    assert_non_null(at);
+    memcpy(at + skip, bytes, n);
+    write_file("changed.gguf", copy, len);
+    mem_free(copy);
+    return test_path("changed.gguf");
+}
+
+static void a_broken_gguf_is_refused(void **state) {
+    (void)state;
+    const struct {
+        const char *key; /* its value becomes this one; NULL: to stands for from */
+        uint32_t value;
+        const char *from, *to;
+        karma_status want;
+        const char *message;
+    } cases[] = {
+        {"bert.block_count", 3, NULL, NULL, KARMA_E_MISSING, "blk.2.attn_q.weight"},
+        {"bert.block_count", 1, NULL, NULL, KARMA_E_UNEXPECTED, "16 tensors of no use"},
+        {"bert.block_count", 0, NULL, NULL, KARMA_E_RANGE, "bert.block_count"},
+        {"bert.attention.head_count", 5, NULL, NULL, KARMA_E_SHAPE, "no multiple"},
+        {"bert.embedding_length", 64, NULL, NULL, KARMA_E_SHAPE, "token_embd.weight"},
+        {"bert.feed_forward_length", 65, NULL, NULL, KARMA_E_SHAPE, "ffn_up.weight"},
+        {"bert.context_length", 41, NULL, NULL, KARMA_E_SHAPE, "position_embd.weight"},
+        {"bert.attention.layer_norm_epsilon", 0, NULL, NULL, KARMA_E_RANGE, "layer_norm_eps"},
+        {NULL, 0, "bert.block_count", "bert.black_count", KARMA_E_MISSING, "bert.block_count"},
+        {NULL, 0, "bert.attention.layer_norm_epsilon", "bert.attention.layer_norm_epsilom",
+         KARMA_E_MISSING, "bert.attention.layer_norm_epsilon"},
+        {NULL, 0, "token_embd.weight", "token_embx.weight", KARMA_E_SHAPE, "token_embd.weight"},
+        {NULL, 0, "token_types.weight", "token_typos.weight", KARMA_E_SHAPE, "token_types.weight"},
+        {NULL, 0, "blk.1.attn_q.bias", "blk.1.attn_x.bias", KARMA_E_MISSING, "blk.1.attn_q.bias"},
+    };
+    const char yes = 1;
+    struct loaded l;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const char *path = cases[i].key
+                               ? with_bytes(cases[i].key, strlen(cases[i].key) + 4, &cases[i].value,
+                                            sizeof(cases[i].value))
+                               : with_bytes(cases[i].from, 0, cases[i].to, strlen(cases[i].to));
+        const karma_status st = loaded_try(&l, path, 1);
+        if (st != cases[i].want) print_message("case %zu\n", i);
+        assert_status(st, cases[i].want);
+        assert_message_contains(cases[i].message);
+        loaded_release(&l);
+    }
+    static const char causal[] = "bert.attention.causal";
+    assert_status(loaded_try(&l, with_bytes(causal, strlen(causal) + 4, &yes, 1), 1),
+                  KARMA_E_UNSUPPORTED);
+    assert_message_contains(causal);
+    loaded_release(&l);
+}
+
+static void a_gguf_counts_positions_from_0(void **state) {
+    (void)state;
+    struct loaded l;
+    loaded_open(&l, gguf_file, 1);
+    const struct model_info *i = &l.model->info;
+    assert_int_equal(i->max_position_embeddings, 40);
+    assert_int_equal(i->position_offset, 0);
+    assert_int_equal(i->position_padding, -1);
+    assert_int_equal(i->hidden_size, 32);
+    assert_int_equal(i->can, FAMILY_ENCODE);
+    assert_true(i->bidirectional);
+    loaded_release(&l);
+}
+
 static karma_status load_once(void *path) {
     struct loaded l;
     const karma_status st = loaded_try(&l, path, 1);
@@ -176,8 +253,10 @@ static karma_status load_once(void *path) {
 
 static void every_failing_allocation_is_reported(void **state) {
     (void)state;
-    char path[] = "tests/fixtures/encoders/bert";
+    char path[] = "tests/fixtures/encoders/bert", gguf[sizeof(gguf_file)];
     assert_true(for_each_failing_allocation(load_once, path) > 20);
+    memcpy(gguf, gguf_file, sizeof(gguf));
+    assert_true(for_each_failing_allocation(load_once, gguf) > 20);
 }
 
 static void info_counts_what_was_bound(void **state) {
@@ -198,6 +277,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         test_case(broken_configurations_are_refused),
         test_case(missing_and_left_over_tensors_are_named),
+        test_case(a_broken_gguf_is_refused),
+        test_case(a_gguf_counts_positions_from_0),
         test_case(spellings_mean_the_same),
         test_case(positions_end_before_the_rows_that_padding_takes),
         test_case(every_failing_allocation_is_reported),

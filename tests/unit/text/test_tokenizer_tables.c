@@ -227,6 +227,88 @@ static void rejects_what_does_not_fit(void **state) {
     fails(&a, KARMA_E_MISSING, "<0x06>");
 }
 
+/* As the converter spells [CLS] [SEP] [UNK] iron ##ter lung ##s * <x> [unused1] ##, in brackets
+ * bare as the oldest do. */
+static void begin_bert(struct arrays *a) {
+    static const char *const pieces[] = {
+        "\xE2\x96\x81iron", "ter", "\xE2\x96\x81lung", "s", "\xE2\x96\x81*",
+    };
+    begin(a, "bert", "default");
+    token(a, "[CLS]", 3, 0);
+    token(a, "[SEP]", 3, 0);
+    token(a, "[UNK]", 3, 0);
+    for (int i = 0; i < 5; i++)
+        token(a, pieces[i], 1, 0);
+    token(a, "\xE2\x96\x81<x>", 4, 0); /* 8 */
+    token(a, "[unused1]", 1, 0);
+    token(a, "[PAD10]", 5, 0);
+    token(a, "", 1, 0);
+    a->in.bos = 0;
+    a->in.eos = 1;
+    a->in.add_bos = a->in.add_eos = true;
+}
+
+static void converted_wordpieces_are_spelled_back(void **state) {
+    (void)state;
+    struct arrays a;
+    const struct encode_options whole = {.add_special_tokens = true};
+    const int32_t ids[] = {3, 4, 6, 5};
+    struct buf text = {0};
+    size_t len;
+    begin_bert(&a);
+    struct tokenizer *t = load(&a);
+    assert_pieces(t, "Irons LUNG*", &whole, "[CLS]|iron|##s|lung|*|[SEP]");
+    assert_ids(t, "ironter ter \xC3\x8Dron <x>[SEP] iron\xE5\xBF\x83", "3 4 2 3 8 1 3 2");
+    assert_true(tokenizer_is_special(t, 0));
+    assert_false(tokenizer_is_special(t, 8));
+    assert_memory_equal(tokenizer_token(t, 9, &len), "[unused1]", 9);
+    assert_int_equal(len, 9);
+    assert_memory_equal(tokenizer_token(t, 11, &len), "##", 2);
+    assert_int_equal(len, 2);
+    assert_null(tokenizer_token(t, 10, &len));
+    assert_ok(tokenizer_decode(t, ids, 4, false, &text));
+    assert_string_equal(buf_str(&text), "ironters lung");
+    buf_release(&text);
+    tokenizer_destroy(t);
+    a.in.unk = 5; /* rather than the one of that name */
+    t = load(&a);
+    assert_ids(t, "q", "5");
+    tokenizer_destroy(t);
+    a.in.eos = 12;
+    fails(&a, KARMA_E_RANGE, "eos token id 12");
+}
+
+static void a_vocabulary_with_all_capitals_is_cased(void **state) {
+    (void)state;
+    struct arrays a;
+    char capitals[26][5];
+    begin_bert(&a);
+    for (int i = 0; i < 26; i++) {
+        snprintf(capitals[i], sizeof(capitals[i]), "\xE2\x96\x81%c", 'A' + i);
+        if (i < 25) token(&a, capitals[i], 1, 0);
+    }
+    struct tokenizer *t = load(&a);
+    assert_ids(t, "A IRON", "2 3");
+    tokenizer_destroy(t);
+    token(&a, capitals[25], 1, 0);
+    t = load(&a);
+    assert_ids(t, "A IRON Z iron \xC3\xADron", "12 2 37 3 2");
+    tokenizer_destroy(t);
+    a.in.lowercase = FLAG_YES; /* what the file says counts first */
+    t = load(&a);
+    assert_ids(t, "A IRON Z iron \xC3\xADron", "2 3 2 3 3");
+    tokenizer_destroy(t);
+    a.in.strip_accents = FLAG_NO;
+    t = load(&a);
+    assert_ids(t, "IRON \xC3\xADron", "3 2");
+    tokenizer_destroy(t);
+    a.in.lowercase = FLAG_NO;
+    a.in.strip_accents = FLAG_YES;
+    t = load(&a);
+    assert_ids(t, "IRON \xC3\xADron", "2 3");
+    tokenizer_destroy(t);
+}
+
 static karma_status attempt(void *ctx) {
     const struct arrays *a = ctx;
     struct tokenizer *t = NULL;
@@ -242,6 +324,8 @@ static void survives_every_failing_allocation(void **state) {
     assert_true(for_each_failing_allocation(attempt, &a) > 10);
     begin_gpt2(&a, "smollm");
     assert_true(for_each_failing_allocation(attempt, &a) > 8);
+    begin_bert(&a);
+    assert_true(for_each_failing_allocation(attempt, &a) > 8);
 }
 
 int main(void) {
@@ -252,6 +336,8 @@ int main(void) {
         test_case(scores_order_the_merges),
         test_case(a_space_in_front_is_put_in_and_taken_away),
         test_case(a_text_given_twice_keeps_its_lowest_id),
+        test_case(converted_wordpieces_are_spelled_back),
+        test_case(a_vocabulary_with_all_capitals_is_cased),
         test_case(rejects_what_does_not_fit),
         test_case(survives_every_failing_allocation),
     };
