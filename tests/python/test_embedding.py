@@ -30,8 +30,8 @@ class Vectors(support.Case):
 
     def test_vectors_are_the_references(self):
         for family in sorted(os.listdir(FOLDER)):
-            if not os.path.exists(os.path.join(FOLDER, family, "cases.json")):
-                continue
+            if not os.path.exists(os.path.join(FOLDER, family, "modules.json")):
+                continue  # a container of another kind has vectors of its own
             model, truth = self.model(family), cases(family)
             for case in truth["cases"]:
                 vector = model.encode(
