@@ -24,16 +24,12 @@ struct entry {
     double score;        /* of all, with the bonus */
 };
 
-struct slot { /* (parent, token) -> text; text 0 is nobody's child, so 0 is free */
-    int32_t text;
-};
-
 struct beam {
     const struct ctc_scores *s;
     const struct ctc_beam_options *o;
     struct text *texts;
     int32_t n_texts, cap_texts;
-    struct slot *slots;
+    int32_t *slots; /* (parent, token) -> text; text 0 is nobody's child, so 0 is free */
     size_t n_slots; /* a power of two */
     struct entry *now, *next;
     int32_t n_now, n_next, cap_now, cap_next;
@@ -56,10 +52,10 @@ static size_t hash(int32_t parent, int32_t token) {
     return (size_t)(h >> 32);
 }
 
-static struct slot *find_slot(const struct beam *b, int32_t parent, int32_t token) {
+static int32_t *find_slot(const struct beam *b, int32_t parent, int32_t token) {
     size_t i = hash(parent, token) & (b->n_slots - 1);
-    while (b->slots[i].text != 0) {
-        const struct text *t = &b->texts[b->slots[i].text];
+    while (b->slots[i] != 0) {
+        const struct text *t = &b->texts[b->slots[i]];
         if (t->parent == parent && t->token == token) break;
         i = (i + 1) & (b->n_slots - 1);
     }
@@ -72,20 +68,20 @@ static karma_status grow_texts(struct beam *b) {
     struct text *texts = mem_realloc(b->texts, (size_t)cap * sizeof(*texts));
     if (!texts) return KARMA_E_NOMEM;
     b->texts = texts;
-    struct slot *slots = mem_calloc((size_t)cap * 2, sizeof(*slots));
+    int32_t *slots = mem_calloc((size_t)cap * 2, sizeof(*slots));
     if (!slots) return KARMA_E_NOMEM;
     mem_free(b->slots);
     b->slots = slots;
     b->n_slots = (size_t)cap * 2;
     b->cap_texts = cap;
     for (int32_t i = 1; i < b->n_texts; i++)
-        find_slot(b, texts[i].parent, texts[i].token)->text = i;
+        *find_slot(b, texts[i].parent, texts[i].token) = i;
     return KARMA_OK;
 }
 
 static karma_status longer_text(struct beam *b, int32_t parent, int32_t token, int32_t *out) {
-    struct slot *slot = find_slot(b, parent, token);
-    *out = slot->text;
+    int32_t *slot = find_slot(b, parent, token);
+    *out = *slot;
     if (*out) return KARMA_OK;
     if (b->n_texts == b->cap_texts) {
         karma_status st = grow_texts(b);
@@ -95,7 +91,7 @@ static karma_status longer_text(struct beam *b, int32_t parent, int32_t token, i
     double bonus;
     const struct text *p = &b->texts[parent];
     const int32_t state = hot_words_step(b->o->hot, p->hot_state, token, &bonus);
-    *out = slot->text = b->n_texts++;
+    *out = *slot = b->n_texts++;
     b->texts[*out] = (struct text){.parent = parent,
                                    .token = token,
                                    .length = p->length + 1,
