@@ -76,6 +76,14 @@ void *registered_remove(struct registered *r, const char *name) {
     return entry;
 }
 
+void registered_drop(struct registered *r, const char *name) {
+    void *entry;
+    do {
+        entry = registered_remove(r, name);
+        mem_free(entry);
+    } while (entry && !name);
+}
+
 karma_status registered_names(struct registered *r, struct arena *a, const char *const *own,
                               size_t n_own, const char ***names, size_t *count) {
     enter();

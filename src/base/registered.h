@@ -21,6 +21,8 @@ void *registered_find(struct registered *r, const char *name); /* NULL: there is
 /* Out of the list: the entry of that name, with NULL the last one; NULL: there is none. For plugins
  * that are refused half-way, and for tests. */
 void *registered_remove(struct registered *r, const char *name);
+/* The same, and mem_free() it; with NULL all of them. */
+void registered_drop(struct registered *r, const char *name);
 /* The names of a const table of ours and of the list, in a. */
 karma_status registered_names(struct registered *r, struct arena *a, const char *const *own,
                               size_t n_own, const char ***names, size_t *count);

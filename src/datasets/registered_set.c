@@ -104,11 +104,7 @@ karma_status karma_register_dataset(const karma_dataset_class *c) {
 }
 
 void dataset_unregister(const char *name) {
-    void *entry;
-    do {
-        entry = registered_remove(&added, name);
-        mem_free(entry);
-    } while (entry && !name);
+    registered_drop(&added, name);
 }
 
 /* ---- samples ---- */

@@ -156,11 +156,7 @@ karma_status karma_register_metric(const karma_metric_class *c) {
 }
 
 void metric_unregister(const char *name) {
-    void *entry;
-    do {
-        entry = registered_remove(&added, name);
-        mem_free(entry);
-    } while (entry && !name);
+    registered_drop(&added, name);
 }
 
 /* ---- one metric ---- */

@@ -357,11 +357,9 @@ static void long_product(struct stream *on, int64_t rows, const float *x, const 
 }
 
 /* A full convolution, a few image rows at a time. */
-static void full_stage(const struct conformer *m, const struct conformer_stage *s,
-                       struct conv2d_args *conv, int64_t out_rows, float *unfolded, float *y,
-                       struct stream *on) {
+static void full_stage(const struct conformer_stage *s, struct conv2d_args *conv, int64_t out_rows,
+                       float *unfolded, float *y, struct stream *on) {
     const int64_t cols = halved(conv->width);
-    (void)m;
     conv->y = unfolded;
     for (int64_t row = 0; row < out_rows; row += UNFOLD_ROWS) {
         conv->row_begin = row;
@@ -395,7 +393,7 @@ static void subsample(const struct conformer *m, const float *mel, int64_t n_fra
             on->be->ops->conv2d(on, &conv);
             long_product(on, out[1] * halved(width), other, &s->product, ACT_RELU, image);
         } else {
-            full_stage(m, s, &conv, out[1], unfolded, from == image ? other : image, on);
+            full_stage(s, &conv, out[1], unfolded, from == image ? other : image, on);
             if (from == image) { /* the result lies in the other buffer */
                 float *swap = image;
                 image = other;

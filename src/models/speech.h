@@ -58,7 +58,7 @@ struct speech_ops {
     const struct speech_info *(*info)(const void *model);
     int64_t (*steps)(const void *model, int64_t n_frames);
     /* Of calls with at most that many steps in all, in the longest utterance (max_frames mel
-     * frames), and logits of at most max_logit_rows steps at once. */
+     * frames). */
     void (*need)(const void *model, int64_t total_steps, int64_t max_frames,
                  struct speech_need *out);
     /* Project the table of relative positions through each layer, once for many calls. */

@@ -120,11 +120,7 @@ karma_status karma_register_processor(const karma_processor_class *c) {
 }
 
 void processor_unregister(const char *name) {
-    void *entry;
-    do {
-        entry = registered_remove(&added, name);
-        mem_free(entry);
-    } while (entry && !name);
+    registered_drop(&added, name);
 }
 
 /* ---- one processor ---- */
