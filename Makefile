@@ -4,6 +4,7 @@
 #   make demo       installs what is missing, builds, evaluates offline
 #   make check      lint, the suite, the suite under ASan and UBSan
 #   SAN=address,undefined builds into a folder of its own.
+#   DICOM=1 or 0 reads DICOM files or does not; `make deps DICOM=1` installs what that takes.
 
 SAN    ?=
 ifeq ($(origin CC),default)
@@ -13,12 +14,23 @@ PREFIX ?= /usr/local
 JOBS   ?= $(shell nproc)
 
 BUILD := build$(if $(SAN),/san)
-PKGS  := jansson yaml-0.1 nettle libutf8proc sqlite3 sndfile soxr zlib
+PKGS  := jansson yaml-0.1 nettle libutf8proc sqlite3 sndfile soxr zlib libjpeg libpng libwebp
 ifeq ($(filter deps help clean demo check docs format,$(or $(MAKECMDGOALS),all)),)
 ifneq ($(shell pkg-config --exists $(PKGS) && echo yes),yes)
 $(error some of the packages $(PKGS) are missing: run `make deps`)
 endif
 endif
+
+# DICOM files need DCMTK and a C++ compiler: with DICOM=1 that part is built, with 0 it is not; by
+# default it is where both are installed.
+ifndef DICOM
+DICOM := $(shell pkg-config --exists dcmtk && command -v $(CXX) > /dev/null && echo 1 || echo 0)
+else ifeq ($(DICOM)$(filter deps help clean demo check docs format,$(or $(MAKECMDGOALS),all)),1)
+ifneq ($(shell pkg-config --exists dcmtk && command -v $(CXX) > /dev/null && echo yes),yes)
+$(error DICOM=1 needs libdcmtk-dev and $(CXX): run `make deps DICOM=1`)
+endif
+endif
+DICOM_SO := $(if $(filter 1,$(DICOM)),$(BUILD)/libkarma-dicom.so)
 
 # Of the shared library; raised with a change that breaks programs built before it.
 SOVERSION := 0
@@ -47,19 +59,28 @@ DRIVER_BIN := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/support/*_main.c))
 FUZZ_SRC := $(wildcard fuzz/fuzz_*.c)
 REPLAY_BIN := $(FUZZ_SRC:fuzz/fuzz_%.c=$(BUILD)/fuzz/replay_%)
 # Plugins for the tests: one a file, and of table.c one for each CASE_ in it.
-PLUGIN_SO := $(addprefix $(BUILD)/tests/plugins/,misbehaving.so listener.so $(addprefix table_,$(addsuffix .so,\
+PLUGIN_SO := $(addprefix $(BUILD)/tests/plugins/,misbehaving.so listener.so viewer.so $(addprefix table_,$(addsuffix .so,\
     $(shell grep -o 'CASE_[a-z_]*[a-z]' tests/support/plugins/table.c 2>/dev/null | sed 's/CASE_//' | sort -u))))
 BENCH_BIN := $(patsubst %.c,$(BUILD)/%,$(wildcard bench/bench_*.c))
 
-.PHONY: all lib deps demo check suite lint fuzz torture bench compare docs install uninstall clean help format tests
-all: $(BUILD)/karma $(BUILD)/libkarma.a $(BUILD)/libkarma.so
+.PHONY: all lib dicom deps demo check suite lint fuzz torture bench compare docs install uninstall clean help format tests
+all: $(BUILD)/karma $(BUILD)/libkarma.a $(BUILD)/libkarma.so dicom
 
-lib: $(BUILD)/libkarma.a $(BUILD)/libkarma.so
+lib: $(BUILD)/libkarma.a $(BUILD)/libkarma.so dicom
+
+# The library looks for this file when it meets a DICOM file, so one of an earlier build must go.
+dicom: $(DICOM_SO)
+	$(if $(DICOM_SO),,@rm -f $(BUILD)/libkarma-dicom.so)
 
 # Instruction sets beyond the baseline are per file; the right one is chosen at start.
 $(BUILD)/src/tensor/cpu/kernels_avx2%: ISA := -mavx2 -mfma -mf16c
 $(BUILD)/src/tensor/cpu/kernels_avx512%: ISA := -mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma -mf16c
+$(BUILD)/src/tensor/cpu/kernels_avx512vnni%: ISA := -mavx512vnni -mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma -mf16c
 $(BUILD)/src/tensor/cpu/kernels_avx512bf16%: ISA := -mavx512bf16 -mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma -mf16c
+
+# Short sums over many pixels: worth vectorising.
+$(BUILD)/src/media/resize.o: ISA := -O3
+$(BUILD)/src/media/dicom.o: CPPFLAGS += -DKARMA_LIBDIR='"$(PREFIX)/lib"'
 
 $(BUILD)/%.o: %.c Makefile
 	@mkdir -p $(@D)
@@ -75,6 +96,16 @@ $(BUILD)/libkarma.a: $(LIB_OBJ)
 
 $(BUILD)/libkarma.so: $(LIB_OBJ)
 	$(CC) -shared -Wl,-soname,libkarma.so.$(SOVERSION) $(LDFLAGS) -o $@ $(LIB_OBJ) $(LDLIBS)
+
+# C++, apart from the rest and loaded by it when needed: DCMTK and what it stands on are 28 libraries.
+CXXWARN := -Wall -Wextra -Wshadow -Wconversion -Wvla -Wformat=2 -Wundef -Werror
+DICOM_LIBS := -ldcmjpls -ldcmjpeg -ldcmimage -ldcmimgle -ldcmdata -loflog -lofstd
+$(BUILD)/src/media/dicom_dcmtk.o: src/media/dicom_dcmtk.cc Makefile
+	@mkdir -p $(@D)
+	$(CXX) $(CPPFLAGS) $(shell pkg-config --cflags dcmtk) -std=c++17 $(CFLAGS) $(CXXWARN) $(HARDEN) \
+	    -fvisibility=hidden -fPIC -pthread -c $< -o $@
+$(BUILD)/libkarma-dicom.so: $(BUILD)/src/media/dicom_dcmtk.o
+	$(CXX) -shared -Wl,-soname,libkarma-dicom.so $(LDFLAGS) -o $@ $< $(DICOM_LIBS)
 
 # Tests and drivers see the library's inside: the objects, before hiding.
 $(BUILD)/libinside.a: $(LIB_OBJ) $(SUPPORT_OBJ)
@@ -104,13 +135,13 @@ $(BUILD)/bench/%: $(BUILD)/bench/%.o $(BUILD)/libinside.a
 .SECONDARY:
 
 deps:
-	@sh tools/deps.sh
+	@DICOM=$(DICOM) sh tools/deps.sh
 
 demo: deps
 	@$(MAKE) -s -j$(JOBS) all
 	@sh demo/run.sh $(BUILD)/karma
 
-tests: $(TEST_BIN) $(DRIVER_BIN) $(REPLAY_BIN) $(PLUGIN_SO)
+tests: dicom $(TEST_BIN) $(DRIVER_BIN) $(REPLAY_BIN) $(PLUGIN_SO)
 
 # Builds and runs everything once; prints one closing line.
 suite: all tests
@@ -153,6 +184,7 @@ install: all
 	install -m 755 $(BUILD)/karma $(DESTDIR)$(PREFIX)/bin/karma
 	install -m 644 $(BUILD)/libkarma.a $(DESTDIR)$(PREFIX)/lib/libkarma.a
 	install -m 755 $(BUILD)/libkarma.so $(DESTDIR)$(PREFIX)/lib/libkarma.so.$(SOVERSION)
+	$(if $(DICOM_SO),install -m 755 $(DICOM_SO) $(DESTDIR)$(PREFIX)/lib/libkarma-dicom.so)
 	ln -sf libkarma.so.$(SOVERSION) $(DESTDIR)$(PREFIX)/lib/libkarma.so
 	install -m 644 include/karma/*.h $(DESTDIR)$(PREFIX)/include/karma/
 	install -m 644 doc/karma.1 $(DESTDIR)$(PREFIX)/share/man/man1/karma.1
@@ -164,13 +196,14 @@ uninstall:
 	rm -rf $(DESTDIR)$(PREFIX)/include/karma
 	rm -f $(DESTDIR)$(PREFIX)/bin/karma $(DESTDIR)$(PREFIX)/lib/libkarma.a \
 	    $(DESTDIR)$(PREFIX)/lib/libkarma.so $(DESTDIR)$(PREFIX)/lib/libkarma.so.$(SOVERSION) \
+	    $(DESTDIR)$(PREFIX)/lib/libkarma-dicom.so \
 	    $(DESTDIR)$(PREFIX)/lib/pkgconfig/karma.pc $(DESTDIR)$(PREFIX)/share/man/man1/karma.1
 
 clean:
 	rm -rf build
 
 help:
-	@sed -n '3,7p' Makefile | sed 's/^# *//'
+	@sed -n '3,8p' Makefile | sed 's/^# *//'
 	@echo "also: deps lint suite fuzz torture bench compare docs install uninstall format clean"
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

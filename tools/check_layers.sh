@@ -51,7 +51,7 @@ awk -F: '
         system_may["formats"] = "zlib"
         system_may["text"] = "utf8proc"
         system_may["eval"] = "sqlite3"
-        system_may["media"] = "sndfile soxr jpeglib png webp/decode"
+        system_may["media"] = "sndfile soxr jpeglib jerror png webp/decode zlib"
         system_may["hub"] = "curl/curl"
     }
     $3 ~ /^[ \t]*#[ \t]*include/ {
@@ -109,7 +109,8 @@ sed 's/"[^"]*"/""/g' "$work/all" | awk '
         rule("child_start", "src/base/ src/api/isolate.c src/api/plugin.c",
              "only plugins run in a process of their own")
         rule("dlopen dlsym", "src/base/shared_object.c", "code is loaded by base/shared_object.h")
-        rule("shared_object_open", "src/base/ src/api/plugin.c", "only src/api/plugin.c loads code")
+        rule("shared_object_open", "src/base/ src/api/plugin.c src/media/dicom.c",
+             "only src/api/plugin.c loads code, and src/media/dicom.c a part of our own")
         rule("printf vprintf fprintf vfprintf puts fputs putchar fputc putc fwrite perror exit " \
              "_Exit quick_exit abort", "src/cli/", "the library neither prints nor exits")
         rule("signal sigaction raise kill", "src/cli/ src/base/child.c", "signals are for the program")

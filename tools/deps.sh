@@ -29,6 +29,13 @@ look() {
     need libsndfile1-dev pkg-config --exists sndfile
     need libsoxr-dev pkg-config --exists soxr
     need zlib1g-dev pkg-config --exists zlib
+    need libjpeg62-turbo-dev pkg-config --exists libjpeg
+    need libpng-dev pkg-config --exists libpng
+    need libwebp-dev pkg-config --exists libwebp
+    if [ "${DICOM:-0}" = 1 ]; then # make deps DICOM=1: to read DICOM files
+        need libdcmtk-dev pkg-config --exists dcmtk
+        need g++ command -v g++
+    fi
     need libcmocka-dev pkg-config --exists cmocka
     need clang-format command -v clang-format
     need cppcheck command -v cppcheck

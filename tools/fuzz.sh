@@ -25,11 +25,11 @@ build=build/fuzzer
 sanitizers=fuzzer-no-link,address,undefined
 # Warnings are gcc's matter, in the ordinary build.
 fuzz_make() {
-    make -s -j"$(nproc)" CC="$clang" BUILD=$build SAN=$sanitizers CFLAGS="-O1 -g" WARN= "$@"
+    make -s -j"$(nproc)" CC="$clang" CXX="clang++${clang#clang}" BUILD=$build SAN=$sanitizers CFLAGS="-O1 -g" WARN= "$@"
 }
-fuzz_make $build/libinside.a
+fuzz_make $build/libinside.a dicom
 mkdir -p build/fuzz-failures
-libs="$(pkg-config --libs jansson yaml-0.1 nettle libutf8proc sqlite3 sndfile soxr zlib) -lm -pthread"
+libs="$(pkg-config --libs jansson yaml-0.1 nettle libutf8proc sqlite3 sndfile soxr zlib libjpeg libpng libwebp) -lm -pthread"
 
 status=0
 for name in "$@"; do
@@ -42,7 +42,7 @@ for name in "$@"; do
     [ -d "fuzz/seeds/$name" ] && seeds=fuzz/seeds/$name
     echo "== $name, $seconds s"
     # shellcheck disable=SC2086 # no seeds, no word
-    ASAN_OPTIONS=allocator_may_return_null=1 "$build/fuzz_$name" -max_total_time="$seconds" \
+    BUILD=$build ASAN_OPTIONS=allocator_may_return_null=1 "$build/fuzz_$name" -max_total_time="$seconds" \
         -timeout=5 -rss_limit_mb=1024 -malloc_limit_mb=256 -max_len=65536 -print_final_stats=1 \
         -artifact_prefix="build/fuzz-failures/$name-" "build/corpus/$name" $seeds \
         > "build/fuzz-failures/$name.log" 2>&1 || {

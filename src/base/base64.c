@@ -58,3 +58,20 @@ karma_status base64_decode(struct arena *a, const char *text, size_t len,
     *n_bytes = n;
     return KARMA_OK;
 }
+
+karma_status base64_encode(struct buf *b, const void *bytes, size_t n) {
+    static const char alphabet[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    const unsigned char *p = bytes;
+    karma_status st = KARMA_OK;
+    for (size_t i = 0; i < n && st == KARMA_OK; i += 3) {
+        const size_t left = n - i;
+        const uint32_t group = (uint32_t)p[i] << 16 | (left > 1 ? (uint32_t)p[i + 1] << 8 : 0) |
+                               (left > 2 ? (uint32_t)p[i + 2] : 0);
+        const char text[4] = {alphabet[group >> 18], alphabet[group >> 12 & 63],
+                              left > 1 ? alphabet[group >> 6 & 63] : '=',
+                              left > 2 ? alphabet[group & 63] : '='};
+        st = buf_append(b, text, sizeof(text));
+    }
+    return st;
+}

@@ -39,9 +39,19 @@ bool cpu_isa_present(enum cpu_isa isa) {
     return isa == CPU_ISA_AVX512BF16 && __get_cpuid_count(7, 1, &a, &b, &c, &d) &&
            (a & bit_AVX512BF16);
 }
+
+bool cpu_has_vnni(void) {
+    unsigned a, b, c, d;
+    return cpu_isa_present(CPU_ISA_AVX512) && __get_cpuid_count(7, 0, &a, &b, &c, &d) &&
+           (c & bit_AVX512VNNI);
+}
 #else
 bool cpu_isa_present(enum cpu_isa isa) {
     return isa == CPU_ISA_REF;
+}
+
+bool cpu_has_vnni(void) {
+    return false;
 }
 #endif
 

@@ -16,6 +16,7 @@ enum cpu_isa { CPU_ISA_REF, CPU_ISA_AVX2, CPU_ISA_AVX512, CPU_ISA_AVX512BF16, CP
 karma_status cpu_isa_choose(enum cpu_isa *out);
 const char *cpu_isa_name(enum cpu_isa isa);
 bool cpu_isa_present(enum cpu_isa isa);
+bool cpu_has_vnni(void);          /* AVX512_VNNI, on a processor with AVX512 */
 const char *cpu_model_name(void); /* from the system; "unknown" if it does not say */
 int cpu_count(void);              /* allowed by affinity mask and cgroup quota, >= 1 */
 size_t cpu_memory_bytes(void);    /* usable memory: of the machine or the cgroup, the lesser */

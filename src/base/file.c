@@ -21,6 +21,7 @@
 #include "base/mapped.h"
 #include "base/random.h"
 #include "base/sha256.h"
+#include "base/utf8.h"
 
 enum {
     SHOWN_PATH = 300, /* bytes of a path in a message, so that the reason still fits */
@@ -125,6 +126,13 @@ void file_map_forget(const struct file_map *m, size_t begin, size_t end) {
     const size_t first = (begin + page - 1) / page * page, last = end / page * page;
     if (last <= first || last > m->size) return;
     madvise((void *)(uintptr_t)(m->data + first), last - first, MADV_DONTNEED); /* or it stays */
+}
+
+bool file_map_forget_bytes(const struct file_map *m, const void *data, size_t n) {
+    const uintptr_t at = (uintptr_t)data, from = (uintptr_t)m->data;
+    if (!m->data || at < from || at - from > m->size || n > m->size - (at - from)) return false;
+    file_map_forget(m, at - from, at - from + n);
+    return true;
 }
 
 /* read() that comes back with bytes, 0 at the end, or -1 and errno. */
@@ -341,6 +349,13 @@ enum file_kind file_kind(const char *path) {
 
 bool file_exists(const char *path) {
     return file_kind(path) == FILE_KIND_REGULAR;
+}
+
+bool file_is_url(const char *text) {
+    size_t n = 0;
+    while (ascii_is_alnum(text[n]) || (text[n] && strchr("+-.", text[n])))
+        n++;
+    return n > 0 && ascii_is_alpha(text[0]) && strncmp(text + n, "://", 3) == 0;
 }
 
 bool file_same(const char *a, const char *b) {

@@ -23,6 +23,8 @@ karma_status file_map_open(const char *path, struct file_map *out);
 void file_map_close(struct file_map *m);
 /* Bytes [begin, end) were read and need not stay in memory; reading them again brings them back. */
 void file_map_forget(const struct file_map *m, size_t begin, size_t end);
+/* The same for n bytes at data; false, and nothing is done, if they do not lie in the file. */
+bool file_map_forget_bytes(const struct file_map *m, const void *data, size_t n);
 
 /* Whole file into b (replacing its bytes); more than max_bytes is E_LIMIT. "-" is standard input.
  */
@@ -52,6 +54,8 @@ karma_status file_create(const char *path, unsigned mode);
 enum file_kind { FILE_KIND_NONE, FILE_KIND_REGULAR, FILE_KIND_FOLDER, FILE_KIND_OTHER };
 enum file_kind file_kind(const char *path); /* follows links; NONE also when unreachable */
 bool file_exists(const char *path);         /* a regular file */
+/* Does it begin as "https://", "s3://", "file://" do? Such a name is no path. */
+bool file_is_url(const char *text);
 karma_status file_make_folders(const char *path, unsigned mode); /* mkdir -p */
 bool file_same(const char *a, const char *b);                    /* two names of one file */
 /* May nobody but this user and the administrator change it? E_PERM says who else may, and what to

@@ -5,6 +5,7 @@
 #include <dlfcn.h>
 #include <elf.h>
 #include <string.h>
+#include <sys/auxv.h>
 
 #include "base/file.h"
 
@@ -99,4 +100,19 @@ karma_status shared_object_open(const char *path, void **handle) {
 
 void *shared_object_symbol(void *handle, const char *name) {
     return dlsym(handle, name);
+}
+
+/* The loader calls the program what it was called by, which may be no path at all. */
+karma_status shared_object_own_folder(struct arena *a, const char **folder) {
+    static const char here;
+    const char *path = "/proc/self/exe";
+    Dl_info own, program;
+    *folder = NULL;
+    if (dladdr(&here, &own) && own.dli_fname &&
+        !(dladdr((const void *)getauxval(AT_PHDR), &program) && program.dli_fbase == own.dli_fbase))
+        path = own.dli_fname;
+    karma_status st = file_real_path(a, path, &path);
+    if (st < 0) return st;
+    *folder = file_dir_name(a, path);
+    return *folder ? KARMA_OK : KARMA_E_NOMEM;
 }

@@ -38,10 +38,21 @@ step "chat templates, published" "$python" tools/compare/templates.py \
     "$models/llama3_1" "$models/smollm2-135m.gguf"
 step "chat templates, random" "$python" tools/compare/templates.py \
     --driver "$build/tests/support/template_main" --random 2000
+step "prompts and answers with pictures beside transformers" "$python" tools/compare/medgemma.py \
+    "$build/tests/support/see_main" "$models/gemma3"
 step "logits beside transformers" "$python" tools/compare/models.py \
     "$build/tests/support/logits_main" "$models/smollm2-135m.gguf" "$models/gemma3-270m.gguf"
 step "encoders beside transformers, random" "$python" tools/compare/encoders.py \
     "$build/tests/support/hidden_main" 200
+step "pictures beside Pillow" "$python" tools/compare/images.py "$build/tests/support/image_pixels_main" 40
+step "pictures as the model sees them beside transformers" "$python" tools/compare/image_processor.py \
+    "$build/tests/support/image_processor_main"
+if [ -f "$build/libkarma-dicom.so" ]; then
+    step "DICOM beside pydicom" "$python" tools/compare/dicom.py "$build/tests/support/dicom_main" \
+        "$build/libkarma-dicom.so"
+fi
+step "vision towers beside transformers, random" "$python" tools/compare/vision.py \
+    "$build/tests/support/vision_main" 60
 step "vectors beside sentence-transformers" "$python" tools/compare/embeddings.py "$build/karma" \
     "$models/all-MiniLM-L6-v2"
 step "vectors of a BERT in a GGUF beside transformers" "$python" tools/compare/embeddings_gguf.py \

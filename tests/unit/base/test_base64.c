@@ -45,6 +45,38 @@ static void refuses_what_is_not_whole(void **state) {
     assert_message_contains("byte 6");
 }
 
+static void encodes_what_it_decodes(void **state) {
+    (void)state;
+    static const char *const pairs[][2] = {
+        {"", ""},
+        {"Zg==", "f"},
+        {"Zm8=", "fo"},
+        {"Zm9v", "foo"},
+        {"Zm9vYg==", "foob"},
+        {"Zm9vYmE=", "fooba"},
+        {"+/+/", "\xFB\xFF\xBF"},
+    };
+    struct buf b = {0};
+    struct arena a = {0};
+    for (size_t i = 0; i < sizeof(pairs) / sizeof(*pairs); i++) {
+        buf_clear(&b);
+        assert_ok(base64_encode(&b, pairs[i][1], strlen(pairs[i][1])));
+        assert_string_equal(buf_str(&b), pairs[i][0]);
+    }
+    unsigned char all[256];
+    const unsigned char *back;
+    size_t n;
+    for (int i = 0; i < 256; i++)
+        all[i] = (unsigned char)(255 - i);
+    buf_clear(&b);
+    assert_ok(base64_encode(&b, all, sizeof(all)));
+    assert_ok(base64_decode(&a, buf_str(&b), b.len, &back, &n));
+    assert_int_equal(n, sizeof(all));
+    assert_memory_equal(back, all, n);
+    arena_release(&a);
+    buf_release(&b);
+}
+
 static karma_status attempt(void *ctx) {
     char out[16];
     (void)ctx;
@@ -60,6 +92,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         test_case(decodes_the_vectors_of_the_standard),
         test_case(refuses_what_is_not_whole),
+        test_case(encodes_what_it_decodes),
         test_case(survives_every_failing_allocation),
     };
     return run_group("base/base64", tests);
