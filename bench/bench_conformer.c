@@ -3,7 +3,7 @@
  * kinds of steps the time goes to. Features are noise; the time does not depend on them. For the
  * weights of the published sizes without the published files, see tools/compare/speech.py full.
  *
- *     bench_conformer MODEL [seconds] [threads] [rounds]
+ *     bench_conformer MODEL [seconds] [threads] [rounds] [int8]
  */
 #include "bench/roof.h"
 #include "formats/checkpoint.h"
@@ -93,7 +93,7 @@ int main(int argc, char **argv) {
     const double seconds = argc > 2 ? atof(argv[2]) : 10;
     const int threads = argc > 3 ? atoi(argv[3]) : 0, rounds = argc > 4 ? atoi(argv[4]) : 5;
     if (!(seconds > 0 && seconds < 1000) || rounds < 1 || rounds > MAX_ROUNDS) {
-        fprintf(stderr, "usage: bench_conformer MODEL [seconds] [threads] [rounds]\n");
+        fprintf(stderr, "usage: bench_conformer MODEL [seconds] [threads] [rounds] [int8]\n");
         return 2;
     }
     struct checkpoint *ck;
@@ -106,6 +106,7 @@ int main(int argc, char **argv) {
     need(backend_create("cpu", threads, &be));
     const struct backend_ops watched = watch(be);
     be->ops = &watched;
+    if (argc > 5 && strcmp(argv[5], "int8") == 0) be->weights = WEIGHTS_INT8;
     need(model_load(ck, be, &model));
     const struct speech_ops *ops = model->family->speech;
     const struct speech_info *info = ops->info(model->self);

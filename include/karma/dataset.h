@@ -41,10 +41,10 @@ KARMA_API karma_status karma_get_dataset_info(const char *name, const karma_data
 
 /* Open for reading. name: a known name, or the path of a YAML description, or of a data file
  * (.jsonl .json .csv .tsv) with columns question, options/choices, answer (multiple choice) or
- * question, answer, or audio, text (recordings, whose content is looked at too), or of a folder of
- * recordings or of a retrieval set. args_json: its arguments as an object ("path": the data file;
- * strings are accepted for numbers), or NULL. All rows are checked here: a broken one is an error
- * with file and line; an empty set is E_MISSING. */
+ * question, answer, or image, question, answer, or audio, text (of pictures and recordings the
+ * content is looked at too), or of a folder of these or of a retrieval set. args_json: its
+ * arguments as an object ("path": the data file; strings are accepted for numbers), or NULL. All
+ * rows are checked here: a broken one is an error with file and line; an empty set is E_MISSING. */
 KARMA_API karma_status karma_dataset_open(const char *name, const char *args_json,
                                           karma_dataset **out);
 KARMA_API void karma_dataset_close(karma_dataset *d); /* NULL is fine */
@@ -59,6 +59,11 @@ KARMA_API const char *karma_dataset_digest(const karma_dataset *d);
 /* Sample i, rendered; lent until the next call on d. Its key: the row's id when it has one, else
  * row number and content hash. */
 KARMA_API karma_status karma_dataset_get(karma_dataset *d, size_t i, const karma_sample **sample);
+
+/* A part of the set that sample i belongs to and that is scored for itself, too: "open", "closed",
+ * or what its column answer_type says, in lower case; of a registered set, what answer_type of the
+ * sample's other_args_json says. *type NULL: none. Lent until the next call on d. */
+KARMA_API karma_status karma_dataset_answer_type(karma_dataset *d, size_t i, const char **type);
 
 /* How an answer was found in a text. */
 typedef enum karma_parse {

@@ -32,6 +32,9 @@ typedef struct karma_eval_options {
     bool force;                      /* replace a file at output that is not a results file */
     bool include_content;            /* per-sample texts in the results */
     bool keep_failed;                /* do not try failed samples of an earlier run again */
+    /* An HTML page of every sample as well: its pictures, question, answer, reference and scores.
+     * NULL: none. */
+    const char *samples_page;
 } karma_eval_options;
 /* results.json, the shared store, all samples. */
 KARMA_API karma_eval_options karma_eval_defaults(void);

@@ -18,7 +18,7 @@ extern "C" {
 typedef struct karma_model karma_model;
 typedef struct karma_embed_options karma_embed_options; /* embedding.h */
 
-enum { KARMA_CLASS_ABI = 1 }; /* raised when the table changes */
+enum { KARMA_CLASS_ABI = 2 }; /* raised when the table changes */
 
 /* Where run() takes samples from and hands outputs to. A class calls these from the thread that
  * runs it, until its run returns; what it hands over is checked and copied. */
@@ -39,6 +39,12 @@ typedef struct karma_run_io {
 typedef struct karma_prompt karma_prompt;
 /* One more message, copied. */
 KARMA_API karma_status karma_prompt_add(karma_prompt *p, const char *role, const char *content);
+/* The same with what is shown: all of *m, copied. */
+KARMA_API karma_status karma_prompt_add_message(karma_prompt *p, const karma_message *m);
+/* Show one more image with message i, after those it has; copied. A raw prompt is message 0: there
+ * the text says where each image stands. E_RANGE past the end, also for an image of no pixels;
+ * E_MISSING for one that is nothing. */
+KARMA_API karma_status karma_prompt_add_image(karma_prompt *p, size_t i, const karma_image *image);
 /* The number of messages so far, and message i (lent; NULL past the end). */
 KARMA_API size_t karma_prompt_count(const karma_prompt *p);
 KARMA_API const karma_message *karma_prompt_get(const karma_prompt *p, size_t i);
@@ -64,7 +70,8 @@ typedef struct karma_model_class {
 
     /* Bring in the checkpoint. */
     karma_status (*load)(karma_model *m);
-    /* Turn a sample into messages (or a raw prompt). Base: conversation or input, system first. */
+    /* Turn a sample into messages (or a raw prompt). Base: conversation or input, system first,
+     * images with the last user turn. */
     karma_status (*preprocess)(karma_model *m, const karma_sample *sample, karma_prompt *prompt);
     /* Answer every sample of io. Base: the batched engine, calling preprocess and postprocess. */
     karma_status (*run)(karma_model *m, const karma_run_io *io);

@@ -13,7 +13,7 @@
 extern "C" {
 #endif
 
-enum { KARMA_PLUGIN_ABI = 1 }; /* raised when the table changes */
+enum { KARMA_PLUGIN_ABI = 2 }; /* raised when the table changes */
 
 /* What a plugin brings; each list ends with NULL, a missing one is NULL. All of it must last until
  * the process ends. Nothing is taken when anything in it is refused. */

@@ -15,10 +15,26 @@
 extern "C" {
 #endif
 
+/* A picture: a file, or the bytes of one, or pixels. All lent. */
+typedef struct karma_image {
+    const char *path;            /* a file; NULL: from memory */
+    const void *bytes;           /* an encoded file; NULL: pixels */
+    size_t n_bytes;              /* of bytes */
+    const char *name;            /* of bytes or pixels, for messages; may be NULL */
+    const unsigned char *pixels; /* [height, width, channels] */
+    int32_t width, height;       /* of pixels */
+    int32_t channels;            /* of pixels: 1 (grey) or 3 (red, green, blue) */
+    int32_t frame;               /* of a file with several (DICOM): which, from 0 */
+    const char *digest;          /* SHA-256 of the file or the bytes, hex, when it is known */
+} karma_image;
+
 /* One turn of a conversation. */
 typedef struct karma_message {
-    const char *role;    /* "system", "user", "assistant", ... */
-    const char *content; /* what was said */
+    const char *role;          /* "system", "user", "assistant", ... */
+    const char *content;       /* what was said */
+    const karma_image *images; /* what was shown with it; NULL: nothing */
+    size_t n_images;           /* how many those are */
+    bool images_first;         /* before the words; else after them */
 } karma_message;
 
 /* Sound: a file, or the bytes of one, or samples. All lent. */
@@ -44,6 +60,8 @@ typedef struct karma_sample {
     const char *expected_output;       /* the reference; models never see it */
     const char *other_args_json;       /* an object, or NULL */
     const karma_audio *audio;          /* what is to be heard; NULL: nothing */
+    const karma_image *images;         /* shown with the last user turn, after its words */
+    size_t n_images;                   /* how many those are */
 } karma_sample;
 
 /* Why an answer ended. */

@@ -10,9 +10,11 @@
 
 #include "base/float_env.h"
 #include "base/log.h"
+#include "base/map.h"
 #include "base/mem.h"
 #include "engine/request.h"
 #include "engine/runtime.h"
+#include "models/vision.h"
 #include "nn/kv_cache.h"
 
 enum { MAX_SEQUENCES = 1024, MAX_ROWS = 65536, MIN_HEAD_ROWS = 32 };
@@ -24,7 +26,12 @@ struct engine {
     struct sampler sampler;
     int64_t vocab_size;
     int32_t max_sequences, max_rows, max_head_rows;
+    int32_t max_span;
     bool share_prefixes;
+    /* By the digest of a picture met so far: what the cache knows its first row by; those of the
+     * others follow, downwards. Grows with the pictures, not with the tokens. */
+    struct map pictures;
+    int32_t next_picture;
 
     void *arena;                    /* everything below that is an array */
     struct batch_row *rows;         /* [max_rows] */
@@ -146,6 +153,11 @@ static void settle(struct engine *e, const struct model *model,
     e->max_head_rows = e->max_sequences > MIN_HEAD_ROWS ? e->max_sequences : MIN_HEAD_ROWS;
     if (e->max_head_rows > e->max_rows) e->max_head_rows = e->max_rows;
     e->share_prefixes = options->share_prefixes;
+    e->next_picture = -1;
+    if (!(model->info.can & FAMILY_SEE)) return;
+    /* Whole pictures enter a step, also when every other sequence is answering. */
+    e->max_span = model->family->vision->info(model->self)->tokens_per_image;
+    if (e->max_rows < e->max_span + e->max_sequences) e->max_rows = e->max_span + e->max_sequences;
 }
 
 /* Block tables and bookkeeping are counted with the block, for all sequences that may have it. */
@@ -227,9 +239,14 @@ void engine_destroy(struct engine *e) {
     if (!e) return;
     destroy_all(e->waiting);
     destroy_all(e->active);
+    map_release(&e->pictures);
     mem_free(e->arena);
     runtime_release(&e->rt);
     mem_free(e);
+}
+
+int32_t engine_max_span(const struct engine *e) {
+    return e->max_span;
 }
 
 int32_t engine_n_ctx(const struct engine *e) {
@@ -240,13 +257,69 @@ const struct stream *engine_stream(const struct engine *e) {
     return e->rt.stream;
 }
 
+static karma_status check_spans(const struct engine *e, const struct engine_prompt *prompt) {
+    const int64_t width = e->rt.model->info.hidden_size;
+    for (size_t i = 0; i < prompt->n_spans; i++) {
+        const struct image_rows *rows = prompt->spans[i].rows;
+        if (rows->width != width)
+            return status_fail(KARMA_E_SHAPE, "picture %zu: rows of %lld, the model's are of %lld",
+                               i, (long long)rows->width, (long long)width);
+        if (rows->count > e->max_span)
+            return status_fail(KARMA_E_LIMIT, "picture %zu: %d rows, a step takes %d", i,
+                               rows->count, e->max_span);
+    }
+    return KARMA_OK;
+}
+
+/* What the cache knows the rows of r's pictures by. */
+static karma_status name_pictures(struct engine *e, struct request *r) {
+    if (!e->share_prefixes || r->n_spans == 0) return KARMA_OK;
+    for (size_t i = 0; i < r->n_spans; i++) {
+        const struct image_rows *rows = r->spans[i].rows;
+        struct map_entry *entry;
+        bool added;
+        if (e->next_picture < INT32_MIN + rows->count)
+            return status_fail(KARMA_E_LIMIT, "more pictures than one engine can tell apart");
+        karma_status st =
+            map_put(&e->pictures, (const char *)rows->digest, sizeof(rows->digest), &entry, &added);
+        if (st < 0) return st;
+        if (added) {
+            entry->value.u64 = (uint32_t)e->next_picture;
+            e->next_picture -= rows->count;
+        }
+        const int32_t first = (int32_t)(uint32_t)entry->value.u64;
+        const int32_t begin = (int32_t)r->spans[i].begin;
+        while (r->n_contents < begin) {
+            r->contents[r->n_contents] = r->tokens[r->n_contents];
+            r->n_contents++;
+        }
+        for (int32_t j = 0; j < rows->count; j++)
+            r->contents[r->n_contents++] = first - j;
+    }
+    return KARMA_OK;
+}
+
 karma_status engine_submit(struct engine *e, const char *key, const int32_t *tokens,
                            size_t n_tokens, const karma_generate_options *options,
                            karma_done_fn done, karma_text_fn text, void *user) {
+    const struct engine_prompt prompt = {.tokens = tokens, .n_tokens = n_tokens};
+    return engine_submit_prompt(e, key, &prompt, options, done, text, user);
+}
+
+karma_status engine_submit_prompt(struct engine *e, const char *key,
+                                  const struct engine_prompt *prompt,
+                                  const karma_generate_options *options, karma_done_fn done,
+                                  karma_text_fn text, void *user) {
     struct request *r;
-    karma_status st = request_create(key, tokens, n_tokens, options, e->vocab_size, e->rt.n_ctx,
-                                     e->tokenizer, &r);
+    karma_status st = check_spans(e, prompt);
     if (st < 0) return st;
+    st = request_create(key, prompt, options, e->vocab_size, e->rt.n_ctx, e->tokenizer, &r);
+    if (st < 0) return st;
+    st = name_pictures(e, r);
+    if (st < 0) {
+        request_destroy(r);
+        return st;
+    }
     r->done = done;
     r->text_fn = text;
     r->user = user;
@@ -268,7 +341,7 @@ static void find_prefix(struct engine *e, struct request *r) {
     r->n_found = 0;
     r->chain = 0;
     while (r->n_found < n) {
-        const int32_t *tokens = r->tokens + r->n_found * KV_BLOCK_TOKENS;
+        const int32_t *tokens = request_contents(r) + r->n_found * KV_BLOCK_TOKENS;
         const int32_t block = kv_cache_find(&e->cache, r->chain, tokens);
         if (block == KV_NONE) break;
         kv_cache_ref(&e->cache, block);
@@ -298,8 +371,8 @@ static bool reserve(struct engine *e, struct request *r) {
     int32_t common = 0, source = KV_NONE;
     if (e->share_prefixes && !r->wants_prompt_logprobs) {
         const int32_t at = r->n_found * KV_BLOCK_TOKENS;
-        source = kv_cache_find_beginning(&e->cache, r->chain, r->tokens + at, r->n_prompt - 1 - at,
-                                         &common);
+        source = kv_cache_find_beginning(&e->cache, r->chain, request_contents(r) + at,
+                                         r->n_prompt - 1 - at, &common);
     }
     if (source != KV_NONE) kv_cache_ref(&e->cache, source); /* not to be taken for its own copy */
     bool enough = kv_cache_unused(&e->cache) >= r->n_blocks - r->n_found;
@@ -322,8 +395,9 @@ static bool reserve(struct engine *e, struct request *r) {
     r->n_registered = r->n_found;
     const int32_t full = e->share_prefixes ? r->n_prompt / KV_BLOCK_TOKENS : 0;
     for (; r->n_registered < full; r->n_registered++) {
-        r->chain = kv_cache_register(&e->cache, r->blocks[r->n_registered], r->chain,
-                                     r->tokens + r->n_registered * KV_BLOCK_TOKENS, r->slot);
+        r->chain =
+            kv_cache_register(&e->cache, r->blocks[r->n_registered], r->chain,
+                              request_contents(r) + r->n_registered * KV_BLOCK_TOKENS, r->slot);
     }
     return true;
 }
@@ -372,26 +446,68 @@ static bool skip_found(struct engine *e, struct request *r) {
     return true;
 }
 
-/* The next tokens of r into the batch, at most as many as it has room for. */
-static void schedule(struct engine *e, struct request *r, struct batch *batch) {
-    int64_t n = r->n_tokens - r->n_filled;
-    if (n > e->max_rows - batch->n_rows) n = e->max_rows - batch->n_rows;
+static int32_t span_end(const struct prompt_span *s) {
+    return (int32_t)s->begin + s->rows->count;
+}
+
+/* Where the filling of a block that another gave up ends: what follows it may be there already. But
+ * a picture that goes on behind it is computed whole; the other one did not come that far either.
+ */
+static int32_t refill_end(struct engine *e, struct request *r) {
     const int32_t block = r->n_filled / KV_BLOCK_TOKENS;
-    if (block < r->n_found) { /* filling for one who gave up: what follows may be there already */
-        const int32_t left = (block + 1) * KV_BLOCK_TOKENS - r->n_filled;
-        if (n > left) n = left;
+    int32_t end = (block + 1) * KV_BLOCK_TOKENS;
+    const struct prompt_span *s = request_span(r, end - 1);
+    if (s) end = span_end(s);
+    for (int32_t b = block + 1; b < r->n_found && b * KV_BLOCK_TOKENS < end; b++) {
+        struct kv_block *next = &e->cache.blocks[r->blocks[b]];
+        if (next->filler == KV_NONE) next->filler = r->slot;
     }
-    const int64_t head_room = e->max_head_rows - batch->n_logits;
-    const bool all = r->wants_prompt_logprobs && r->n_tokens == r->n_prompt;
-    if (all && n > head_room) n = head_room;
-    if (n > 0 && r->n_filled + n == r->n_tokens && head_room == 0) n--;
-    r->n_scheduled = (int32_t)n;
+    return end;
+}
+
+/* How many rows of r the step takes: as many as it has room for, and no part of a picture. */
+static int32_t rows_to_schedule(struct engine *e, struct request *r, const struct batch *batch) {
+    int64_t most = e->max_rows - batch->n_rows, logits = batch->n_logits;
+    int32_t end = r->n_tokens, n = 0;
+    if (r->n_filled / KV_BLOCK_TOKENS < r->n_found) {
+        const int32_t refilled = refill_end(e, r);
+        if (refilled < end) end = refilled;
+    }
+    if (most > end - r->n_filled) most = end - r->n_filled;
+    for (; n < most; n++) {
+        if (!request_wants_logits(r, r->n_filled + n)) continue;
+        if (logits++ == e->max_head_rows) break;
+    }
+    const int32_t at = r->n_filled + n;
+    const struct prompt_span *s = at < r->n_prompt ? request_span(r, at) : NULL;
+    if (!s || (int32_t)s->begin >= at) return n;
+    return (int32_t)s->begin > r->n_filled ? (int32_t)s->begin - r->n_filled : 0;
+}
+
+/* A row of a picture: its embedding goes where the step's own are. */
+static void place_picture_row(struct engine *e, const struct prompt_span *s, int32_t at,
+                              struct batch_row *row) {
+    const size_t width = (size_t)s->rows->width;
+    row->token = -1;
+    row->embedding = at;
+    row->visible_end = span_end(s);
+    e->rt.model->be->ops->upload(e->rt.model->be, e->rt.embeddings + (size_t)at * width,
+                                 s->rows->data + ((size_t)row->pos - s->begin) * width,
+                                 width * sizeof(float));
+}
+
+/* The next tokens of r into the batch. */
+static void schedule(struct engine *e, struct request *r, struct batch *batch) {
+    r->n_scheduled = rows_to_schedule(e, r, batch);
     r->first_logits = (int32_t)batch->n_logits;
     for (int32_t i = 0; i < r->n_scheduled; i++) {
         const int32_t pos = r->n_filled + i;
-        e->rows[batch->n_rows] = (struct batch_row){
+        struct batch_row *row = &e->rows[batch->n_rows];
+        const struct prompt_span *s = pos < r->n_prompt ? request_span(r, pos) : NULL;
+        *row = (struct batch_row){
             .seq = r->slot, .pos = pos, .token = r->tokens[pos], .visible_end = pos + 1};
-        if (all || pos == r->n_tokens - 1) {
+        if (s) place_picture_row(e, s, (int32_t)batch->n_rows, row);
+        if (request_wants_logits(r, pos)) {
             e->logit_rows[batch->n_logits++] = (int32_t)batch->n_rows;
         }
         batch->n_rows++;
@@ -411,7 +527,7 @@ static void note_filled(struct engine *e, struct request *r) {
             continue;
         }
         r->chain = kv_cache_register(&e->cache, r->blocks[i], r->chain,
-                                     r->tokens + i * KV_BLOCK_TOKENS, KV_NONE);
+                                     request_contents(r) + i * KV_BLOCK_TOKENS, KV_NONE);
         r->n_registered = i + 1;
     }
 }
@@ -420,9 +536,8 @@ static void note_filled(struct engine *e, struct request *r) {
 static void take_logits(struct engine *e, struct request *r) {
     const int32_t from = r->n_filled - r->n_scheduled;
     const float *logits = e->logits + (size_t)r->first_logits * (size_t)e->vocab_size;
-    const bool all = r->wants_prompt_logprobs && r->n_tokens == r->n_prompt;
-    for (int32_t pos = from; all && pos < r->n_filled && pos < r->n_prompt - 1 && !r->ended;
-         pos++) {
+    for (int32_t pos = from; pos < r->n_filled && pos < r->n_prompt - 1 && !r->ended; pos++) {
+        if (!request_wants_logits(r, pos)) continue;
         request_score_prompt(r, pos + 1, logits, e->vocab_size);
         logits += e->vocab_size;
     }

@@ -42,8 +42,28 @@ static karma_status check_thought(const karma_thought *t, int64_t vocab_size) {
     return KARMA_OK;
 }
 
-static karma_status check_prompt(const int32_t *tokens, size_t n, int64_t vocab_size,
+static karma_status check_spans(const struct engine_prompt *prompt) {
+    size_t end = 0;
+    for (size_t i = 0; i < prompt->n_spans; i++) {
+        const struct prompt_span *s = &prompt->spans[i];
+        const size_t count = (size_t)s->rows->count;
+        if (s->begin < end || s->begin > prompt->n_tokens || count > prompt->n_tokens - s->begin)
+            return status_fail(KARMA_E_RANGE,
+                               "picture %zu: rows %zu to %zu are not between the one before and "
+                               "the prompt's end",
+                               i, s->begin, s->begin + count);
+        end = s->begin + count;
+    }
+    return KARMA_OK;
+}
+
+static karma_status check_prompt(const struct engine_prompt *prompt, int64_t vocab_size,
                                  int32_t n_ctx) {
+    const int32_t *tokens = prompt->tokens;
+    const size_t n = prompt->n_tokens;
+    size_t span = 0;
+    karma_status st = check_spans(prompt);
+    if (st < 0) return st;
     if (n == 0) return status_fail(KARMA_E_RANGE, "the prompt is empty");
     if (n >= (size_t)n_ctx) {
         return status_fail(KARMA_E_LIMIT,
@@ -51,6 +71,10 @@ static karma_status check_prompt(const int32_t *tokens, size_t n, int64_t vocab_
                            n_ctx);
     }
     for (size_t i = 0; i < n; i++) {
+        if (span < prompt->n_spans && i == prompt->spans[span].begin) {
+            i += (size_t)prompt->spans[span++].rows->count - 1;
+            continue;
+        }
         if (tokens[i] >= 0 && tokens[i] < vocab_size) continue;
         return status_fail(KARMA_E_RANGE,
                            "prompt token %zu: id %d is outside the vocabulary of %lld", i,
@@ -91,6 +115,18 @@ static karma_status copy_thought(struct request *r, const karma_thought *t) {
     return KARMA_OK;
 }
 
+static karma_status copy_spans(struct request *r, const struct engine_prompt *prompt) {
+    if (prompt->n_spans == 0) return KARMA_OK;
+    r->contents = arena_calloc(&r->memory, (size_t)r->n_limit, sizeof(*r->contents));
+    r->spans = arena_calloc(&r->memory, prompt->n_spans, sizeof(*r->spans));
+    if (!r->contents || !r->spans) return KARMA_E_NOMEM;
+    for (; r->n_spans < prompt->n_spans; r->n_spans++) {
+        r->spans[r->n_spans] = prompt->spans[r->n_spans];
+        image_rows_ref(r->spans[r->n_spans].rows);
+    }
+    return KARMA_OK;
+}
+
 static karma_status make_logprobs(struct request *r, int64_t vocab_size) {
     const size_t n_new = (size_t)(r->n_limit - r->n_prompt);
     if (r->wants_prompt_logprobs) {
@@ -112,7 +148,7 @@ static karma_status make_logprobs(struct request *r, int64_t vocab_size) {
     return KARMA_OK;
 }
 
-karma_status request_create(const char *key, const int32_t *tokens, size_t n_tokens,
+karma_status request_create(const char *key, const struct engine_prompt *prompt,
                             const karma_generate_options *options, int64_t vocab_size,
                             int32_t n_ctx, const struct tokenizer *tokenizer,
                             struct request **out) {
@@ -128,7 +164,7 @@ karma_status request_create(const char *key, const int32_t *tokens, size_t n_tok
     karma_status st = check_options(options, tokenizer);
     if (st == KARMA_OK) st = sampler_check(&sampling);
     if (st == KARMA_OK) st = check_thought(options->thought, vocab_size);
-    if (st == KARMA_OK) st = check_prompt(tokens, n_tokens, vocab_size, n_ctx);
+    if (st == KARMA_OK) st = check_prompt(prompt, vocab_size, n_ctx);
     if (st < 0) return st;
 
     struct request *r = mem_calloc(1, sizeof(*r));
@@ -136,7 +172,7 @@ karma_status request_create(const char *key, const int32_t *tokens, size_t n_tok
     r->sampling = sampling;
     r->n_top_logprobs = options->n_top_logprobs;
     r->wants_prompt_logprobs = options->prompt_logprobs;
-    r->n_prompt = r->n_tokens = (int32_t)n_tokens;
+    r->n_prompt = r->n_tokens = (int32_t)prompt->n_tokens;
     r->n_limit =
         options->max_tokens < n_ctx - r->n_prompt ? r->n_prompt + options->max_tokens : n_ctx;
     const char *stream_key = options->stream_key ? options->stream_key : "";
@@ -149,8 +185,9 @@ karma_status request_create(const char *key, const int32_t *tokens, size_t n_tok
     }
     r->tokens = arena_calloc(&r->memory, (size_t)r->n_limit, sizeof(*r->tokens));
     if (!r->tokens) goto done;
-    memcpy(r->tokens, tokens, n_tokens * sizeof(*tokens));
-    st = copy_stops(r, options);
+    memcpy(r->tokens, prompt->tokens, prompt->n_tokens * sizeof(*prompt->tokens));
+    st = copy_spans(r, prompt);
+    if (st == KARMA_OK) st = copy_stops(r, options);
     if (st == KARMA_OK) st = copy_thought(r, options->thought);
     if (st == KARMA_OK) st = make_logprobs(r, vocab_size);
     if (st == KARMA_OK && tokenizer) {
@@ -166,9 +203,31 @@ done: /* only failures come here */
 
 void request_destroy(struct request *r) {
     if (!r) return;
+    for (size_t i = 0; i < r->n_spans; i++)
+        image_rows_unref(r->spans[i].rows);
     buf_release(&r->text);
     arena_release(&r->memory);
     mem_free(r);
+}
+
+const struct prompt_span *request_span(const struct request *r, int32_t pos) {
+    const size_t at = (size_t)pos;
+    for (size_t i = 0; i < r->n_spans && r->spans[i].begin <= at; i++) {
+        if (at - r->spans[i].begin < (size_t)r->spans[i].rows->count) return &r->spans[i];
+    }
+    return NULL;
+}
+
+const int32_t *request_contents(struct request *r) {
+    if (!r->contents) return r->tokens;
+    for (; r->n_contents < r->n_tokens; r->n_contents++)
+        r->contents[r->n_contents] = r->tokens[r->n_contents];
+    return r->contents;
+}
+
+bool request_wants_logits(const struct request *r, int32_t pos) {
+    if (pos == r->n_tokens - 1) return true;
+    return r->wants_prompt_logprobs && pos < r->n_prompt - 1 && !request_span(r, pos + 1);
 }
 
 void request_fail(struct request *r, karma_status st) {

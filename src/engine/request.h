@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "base/random.h"
+#include "engine/prompt.h"
 #include "karma/engine.h"
 #include "nn/sampler.h"
 #include "text/tokenizer.h"
@@ -33,6 +34,10 @@ struct request {
 
     int32_t *tokens; /* [n_limit]: prompt, then answer */
     int32_t n_prompt, n_tokens, n_limit;
+    struct prompt_span *spans; /* pictures in the prompt, each with a reference */
+    size_t n_spans;
+    int32_t *contents; /* [n_limit] what the cache knows the tokens by; NULL: their ids */
+    int32_t n_contents;
     struct rng rng;
     bool in_thought;
     int32_t n_thought; /* tokens of thoughts so far */
@@ -64,16 +69,23 @@ struct request {
 
 /* vocab_size and n_ctx bound what it may ask for. tokenizer NULL: no text. Statuses as
  * karma_engine_submit(). */
-karma_status request_create(const char *key, const int32_t *tokens, size_t n_tokens,
+karma_status request_create(const char *key, const struct engine_prompt *prompt,
                             const karma_generate_options *options, int64_t vocab_size,
                             int32_t n_ctx, const struct tokenizer *tokenizer, struct request **out);
+/* The picture that stands at a position of the prompt; NULL: a token does. */
+const struct prompt_span *request_span(const struct request *r, int32_t pos);
+/* [n_tokens] what the cache knows its tokens by. */
+const int32_t *request_contents(struct request *r);
+/* Are the logits of that position wanted: for the next token, or to score the prompt's? */
+bool request_wants_logits(const struct request *r, int32_t pos);
 void request_destroy(struct request *r);
 
 /* Take what a row of logits says: the next token after the last one. Ends the request when it has
  * to end, also by an error. */
 void request_accept(struct request *r, const float *logits, struct sampler *sampler,
                     const struct tokenizer *tokenizer);
-/* The log-probability of prompt token `at` from the logits before it. */
+/* The log-probability of prompt token `at` from the logits before it; of those in the place of a
+ * picture there is none, and 0 stands for it. */
 void request_score_prompt(struct request *r, int32_t at, const float *logits, int64_t vocab_size);
 /* End with a failure; the message is this thread's. */
 void request_fail(struct request *r, karma_status st);

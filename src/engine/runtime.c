@@ -48,6 +48,13 @@ static struct stream_limits stream_limits_of(const struct model *m,
     return need.stream;
 }
 
+/* Room for rows of pictures in one step. */
+static uint64_t embedding_bytes(const struct model *m, const struct runtime_limits *limits) {
+    if (!(m->info.can & FAMILY_SEE)) return 0;
+    return product_of(product_of((uint64_t)limits->max_rows, (uint64_t)m->info.hidden_size),
+                      sizeof(float));
+}
+
 /* The least that serves one sequence of n_ctx. */
 static struct plan plan_for(const struct model *m, const struct runtime_limits *limits,
                             int32_t n_ctx) {
@@ -59,6 +66,7 @@ static struct plan plan_for(const struct model *m, const struct runtime_limits *
     p.cache = product_of(p.block, (uint64_t)blocks_of(n_ctx));
     p.scratch = sum_of(product_of(scratch_floats, sizeof(float)), limits->host_bytes);
     p.scratch = sum_of(p.scratch, m->be->ops->stream_bytes(m->be, &stream));
+    p.scratch = sum_of(p.scratch, embedding_bytes(m, limits));
     p.sum = sum_of(sum_of(p.weights, p.cache), p.scratch);
     return p;
 }
@@ -133,6 +141,10 @@ karma_status runtime_create(const struct model *model, const struct runtime_limi
     rt->scratch = ops->alloc(model->be, scratch_floats * sizeof(float));
     if (!rt->scratch) return KARMA_E_NOMEM;
     rt->scratch_bytes = size.scratch_bytes;
+    if (embedding_bytes(model, limits) > 0) {
+        rt->embeddings = ops->alloc(model->be, (size_t)embedding_bytes(model, limits));
+        if (!rt->embeddings) return KARMA_E_NOMEM;
+    }
     return ops->stream_create(model->be, &stream, &rt->stream);
 }
 
@@ -140,6 +152,7 @@ void runtime_release(struct runtime *rt) {
     if (!rt->model) return;
     const struct backend_ops *ops = rt->model->be->ops;
     if (rt->stream) ops->stream_destroy(rt->stream);
+    ops->free(rt->model->be, rt->embeddings);
     ops->free(rt->model->be, rt->scratch);
     ops->free(rt->model->be, rt->kv.base);
     *rt = (struct runtime){0};
@@ -148,6 +161,7 @@ void runtime_release(struct runtime *rt) {
 void runtime_forward(struct runtime *rt, struct batch *batch) {
     batch->kv = &rt->kv;
     batch->scratch = rt->scratch;
+    batch->embeddings = rt->embeddings;
     rt->model->family->forward(rt->model->self, batch, rt->stream);
     rt->model->be->ops->finish(rt->stream);
 }

@@ -21,6 +21,7 @@ struct runtime {
     struct stream *stream;
     struct kv_pool kv;
     float *scratch;
+    float *embeddings; /* device [max_rows, hidden_size]; NULL: the model does not see */
     int32_t n_ctx;
     int32_t blocks_per_sequence;
     size_t kv_bytes, scratch_bytes;

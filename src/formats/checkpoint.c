@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/log.h"
 #include "base/sha256.h"
 #include "base/size.h"
 #include "base/utf8.h"
@@ -100,6 +101,10 @@ static bool has_ending(const char *name, const char *ending) {
     return len > n && ascii_same(name + len - n, ending);
 }
 
+static bool is_projector_name(const char *name) {
+    return strncmp(name, "mmproj", strlen("mmproj")) == 0;
+}
+
 /* The .gguf file of a folder when there is exactly one model in it. Vision projectors and the
  * later parts of a split file do not count. */
 static karma_status find_gguf(struct checkpoint *ck, const char **name, struct buf *all,
@@ -110,7 +115,7 @@ static karma_status find_gguf(struct checkpoint *ck, const char **name, struct b
     *count = 0;
     karma_status st = file_list(&ck->a, ck->folder, &names, &n_names);
     for (size_t i = 0; i < n_names && st == KARMA_OK; i++) {
-        if (!has_ending(names[i], ".gguf") || strncmp(names[i], "mmproj", 6) == 0) continue;
+        if (!has_ending(names[i], ".gguf") || is_projector_name(names[i])) continue;
         if (gguf_parts_is_later(names[i])) continue;
         if ((*count)++ == 0) *name = names[i];
         if (*count <= 5) {
@@ -118,6 +123,31 @@ static karma_status find_gguf(struct checkpoint *ck, const char **name, struct b
         }
     }
     return st;
+}
+
+/* The folder's vision tower, if there is one and no doubt which. */
+static karma_status find_projector(struct checkpoint *ck) {
+    const char *const *names;
+    const char *found = NULL;
+    size_t n_names, count = 0;
+    karma_status st = file_list(&ck->a, ck->folder, &names, &n_names);
+    for (size_t i = 0; i < n_names && st == KARMA_OK; i++) {
+        if (!has_ending(names[i], ".gguf") || !is_projector_name(names[i])) continue;
+        if (gguf_parts_is_later(names[i])) continue;
+        if (count++ == 0) found = names[i];
+    }
+    if (st < 0 || count == 0) return st;
+    if (count > 1) {
+        log_warn("%s: holds %zu mmproj files, so none is taken; name one",
+                 checkpoint_path_shown(ck->folder), count);
+        return KARMA_OK;
+    }
+    const char *path = file_join(&ck->a, ck->folder, found);
+    if (!path) return KARMA_E_NOMEM;
+    st = checkpoint_attach_projector(ck, path);
+    if (st != KARMA_E_UNSUPPORTED) return st;
+    log_warn("%s", karma_error_message()); /* the text model is whole without it */
+    return KARMA_OK;
 }
 
 static karma_status open_folder(struct checkpoint *ck) {
@@ -145,7 +175,9 @@ static karma_status open_folder(struct checkpoint *ck) {
     }
     buf_release(&all);
     if (st < 0) return st;
-    return count == 1 ? gguf_parts_open(ck, gguf) : hf_folder_open(ck, NULL);
+    if (count == 0) return hf_folder_open(ck, NULL);
+    st = gguf_parts_open(ck, gguf);
+    return st == KARMA_OK ? find_projector(ck) : st;
 }
 
 /* A file by itself: its first bytes decide, not its name. */
@@ -196,6 +228,7 @@ karma_status checkpoint_open(const char *path, struct checkpoint **out) {
 
 void checkpoint_close(struct checkpoint *ck) {
     if (!ck) return;
+    checkpoint_close(ck->projector);
     for (size_t i = 0; i < ck->n_parts; i++) {
         gguf_destroy(ck->parts[i].gguf);
         file_map_close(&ck->parts[i].map);
@@ -229,6 +262,33 @@ const struct json *checkpoint_generation_config(const struct checkpoint *ck) {
 
 const struct gguf *checkpoint_gguf(const struct checkpoint *ck) {
     return ck->container == CONTAINER_GGUF ? ck->parts[0].gguf : NULL;
+}
+
+const struct checkpoint *checkpoint_projector(const struct checkpoint *ck) {
+    return ck->projector;
+}
+
+karma_status checkpoint_attach_projector(struct checkpoint *ck, const char *path) {
+    static const char architecture[] = "clip";
+    struct checkpoint *projector;
+    if (ck->container != CONTAINER_GGUF) {
+        return status_fail(KARMA_E_USAGE, "%s: no GGUF; what it sees with lies in it",
+                           checkpoint_path_shown(ck->path));
+    }
+    karma_status st = checkpoint_open(path, &projector);
+    if (st < 0) return st;
+    if (projector->container != CONTAINER_GGUF ||
+        strcmp(projector->architecture, architecture) != 0) {
+        st = status_fail(KARMA_E_UNSUPPORTED,
+                         "%s: is no vision projector: general.architecture: expected %s, found %s",
+                         checkpoint_path_shown(path), architecture,
+                         status_quotez(projector->architecture));
+        checkpoint_close(projector);
+        return st;
+    }
+    checkpoint_close(ck->projector);
+    ck->projector = projector;
+    return KARMA_OK;
 }
 
 size_t checkpoint_graph_count(const struct checkpoint *ck) {
@@ -274,6 +334,14 @@ const struct named_tensor *checkpoint_find(const struct checkpoint *ck, const ch
     return i < 0 ? NULL : &ck->tensors[i];
 }
 
+void checkpoint_forget(const struct checkpoint *ck, const struct named_tensor *t) {
+    bool found = false;
+    for (size_t i = 0; !found && i < ck->n_parts; i++)
+        found = file_map_forget_bytes(&ck->parts[i].map, t->data, t->nbytes);
+    for (size_t i = 0; !found && i < ck->n_graphs; i++)
+        found = onnx_forget(ck->graphs[i].onnx, t->data, t->nbytes);
+}
+
 size_t checkpoint_weight_bytes(const struct checkpoint *ck) {
     return ck->weight_bytes;
 }
@@ -300,7 +368,7 @@ karma_status checkpoint_check_unchanged(const struct checkpoint *ck) {
         return status_fail(KARMA_E_DIGEST, "%s: changed since it was opened (%zu bytes, then %zu)",
                            status_quotez(p->name), p->map.size, size);
     }
-    return KARMA_OK;
+    return ck->projector ? checkpoint_check_unchanged(ck->projector) : KARMA_OK;
 }
 
 karma_status checkpoint_digest(const struct checkpoint *ck, char out[65]) {
@@ -318,6 +386,11 @@ karma_status checkpoint_digest(const struct checkpoint *ck, char out[65]) {
         sha256_field_str(&sum, digest);
     }
     arena_release(&scratch);
+    if (st == KARMA_OK && ck->projector) {
+        char digest[65];
+        st = checkpoint_digest(ck->projector, digest);
+        sha256_field_str(&sum, digest);
+    }
     if (st == KARMA_OK) st = checkpoint_check_unchanged(ck);
     if (st < 0) return st;
     unsigned char digest[32];

@@ -1,8 +1,9 @@
 /*
  * checkpoint.h - a model on disk, whatever its container: a Hugging Face folder (config.json and
  * safetensors, single or sharded), one .safetensors file with a config.json beside it, or a GGUF
- * file (or a folder that holds exactly one), or a folder of ONNX graphs. Tensors are views of the
- * mapped files, under the names the container uses; nobody here renames or converts.
+ * file (or a folder that holds exactly one, beside a vision tower in a file of its own), or a
+ * folder of ONNX graphs. Tensors are views of the mapped files, under the names the container uses;
+ * nobody here renames or converts.
  */
 #ifndef FORMATS_CHECKPOINT_H
 #define FORMATS_CHECKPOINT_H
@@ -52,6 +53,14 @@ const struct json *checkpoint_config(const struct checkpoint *ck);
 const struct json *checkpoint_generation_config(const struct checkpoint *ck);
 /* The metadata of a GGUF; NULL for other containers. */
 const struct gguf *checkpoint_gguf(const struct checkpoint *ck);
+/* The vision tower that goes with a GGUF, in a file of its own (general.architecture "clip"): found
+ * in the folder that was opened when it holds exactly one mmproj*.gguf, or attached by path. It is
+ * part of the checkpoint's digest and of what must not change; its tensors are its own. NULL: none;
+ * its own is NULL. */
+const struct checkpoint *checkpoint_projector(const struct checkpoint *ck);
+/* Instead of the one found. E_USAGE: ck is no GGUF; E_UNSUPPORTED: path is no such file. After a
+ * failure ck is as before. */
+karma_status checkpoint_attach_projector(struct checkpoint *ck, const char *path);
 /* The graphs of an ONNX folder, by file name; 0 for other containers. */
 size_t checkpoint_graph_count(const struct checkpoint *ck);
 const struct onnx *checkpoint_graph(const struct checkpoint *ck, size_t i, const char **name);
@@ -67,8 +76,12 @@ int64_t checkpoint_tensor_count(const struct checkpoint *ck);
 const struct named_tensor *checkpoint_tensor(const struct checkpoint *ck, int64_t i);
 const struct named_tensor *checkpoint_find(const struct checkpoint *ck, const char *name);
 
+/* The bytes of a tensor were read and need not stay in memory. */
+void checkpoint_forget(const struct checkpoint *ck, const struct named_tensor *t);
+
 /* Sum of the tensors' bytes; base names of the files that make the model (weights, index, config,
- * and what the folder has of tokenizer and template files), sorted, NULL-terminated. */
+ * and what the folder has of tokenizer and template files), sorted, NULL-terminated. Those of a
+ * projector are its own. */
 size_t checkpoint_weight_bytes(const struct checkpoint *ck);
 const char *const *checkpoint_files(const struct checkpoint *ck);
 /* True when *.py files or auto_map entries are present (never run; info says so). */

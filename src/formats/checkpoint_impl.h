@@ -37,6 +37,7 @@ struct checkpoint {
     size_t n_parts, cap_parts;
     struct graph *graphs;
     size_t n_graphs;
+    struct checkpoint *projector;       /* owned; NULL: none */
     const struct named_tensor *tensors; /* of all parts */
     int64_t n_tensors;
     struct name_table by_name;

@@ -617,6 +617,15 @@ void onnx_close(struct onnx *m) {
     mem_free(m);
 }
 
+bool onnx_forget(const struct onnx *m, const void *data, size_t n) {
+    bool found = file_map_forget_bytes(&m->map, data, n);
+    for (size_t i = 0; !found && i < m->files.count; i++) {
+        const struct data_file *file = m->files.entries[i].value.ptr;
+        found = file && file_map_forget_bytes(&file->map, data, n);
+    }
+    return found;
+}
+
 /* ---- what it holds ---- */
 
 int64_t onnx_ir_version(const struct onnx *m) {

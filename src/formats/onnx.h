@@ -50,6 +50,8 @@ karma_status onnx_open(const char *path, struct onnx **out);
 karma_status onnx_parse(const void *data, size_t len, const char *name, const char *folder,
                         struct onnx **out);
 void onnx_close(struct onnx *m);
+/* The n bytes of a tensor need not stay in memory; false if they do not lie in a mapped file. */
+bool onnx_forget(const struct onnx *m, const void *data, size_t n);
 
 int64_t onnx_ir_version(const struct onnx *m);
 int64_t onnx_opset(const struct onnx *m); /* of the default domain; 0 if none is named */

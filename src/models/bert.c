@@ -257,8 +257,8 @@ static karma_status bert_load(void *model, const struct checkpoint *ck, struct b
         count_rows(&b, word_names, &c->vocab_size);
         count_rows(&b, type_names, &c->type_vocab_size);
     }
-    binder_matrix(&b, &m->word_embeddings, word_names, 0, c->vocab_size, c->hidden_size);
-    binder_matrix(&b, &m->position_embeddings, position_names, 0, c->max_position_embeddings,
+    binder_stored(&b, &m->word_embeddings, word_names, 0, c->vocab_size, c->hidden_size);
+    binder_stored(&b, &m->position_embeddings, position_names, 0, c->max_position_embeddings,
                   c->hidden_size);
     binder_row(&b, &m->token_type, type_names, c->type_vocab_size, c->hidden_size, 0);
     bind_norm(m, &b, &m->embedding_norm, &embedding_norm_names, 0);

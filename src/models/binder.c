@@ -8,6 +8,7 @@
 #include "tensor/quant.h"
 
 enum { MAX_NAME = 1280, MAX_NAMES_SHOWN = 5 };
+enum { TAKEN = 1, MAPPED = 2 }; /* binder.taken */
 
 void weights_release(struct weights *w, struct backend *be) {
     for (size_t i = 0; i < w->n_matrices; i++)
@@ -34,17 +35,17 @@ static karma_status list_push(void ***list, size_t *count, size_t *cap, void *it
 void binder_begin(struct binder *b, const struct checkpoint *ck, struct backend *be,
                   struct weights *own, const char *anchor) {
     *b = (struct binder){.ck = ck, .be = be, .own = own, .prefix = ""};
-    const int64_t n = checkpoint_tensor_count(ck);
-    b->taken = mem_calloc((size_t)n + 1, 1);
-    if (!b->taken) {
-        b->st = KARMA_E_NOMEM;
-        return;
-    }
-    if (checkpoint_container(ck) == CONTAINER_GGUF) return;
+    b->taken = mem_calloc((size_t)checkpoint_tensor_count(ck) + 1, 1);
+    if (!b->taken) b->st = KARMA_E_NOMEM;
+    binder_prefix(b, anchor);
+}
+
+void binder_prefix(struct binder *b, const char *anchor) {
+    if (b->st < 0 || checkpoint_container(b->ck) == CONTAINER_GGUF) return;
     const size_t anchor_len = strlen(anchor);
     const char *found = NULL;
-    for (int64_t i = 0; i < n; i++) {
-        const char *name = checkpoint_tensor(ck, i)->name;
+    for (int64_t i = 0; i < checkpoint_tensor_count(b->ck); i++) {
+        const char *name = checkpoint_tensor(b->ck, i)->name;
         const size_t len = strlen(name);
         if (len < anchor_len || strcmp(name + len - anchor_len, anchor) != 0) continue;
         if (len > anchor_len && name[len - anchor_len - 1] != '.') continue;
@@ -136,8 +137,16 @@ static bool fits_matrix(const struct binder *b, const struct named_tensor *t, in
     return rest == (uint64_t)cols;
 }
 
-static const struct named_tensor *take(struct binder *b, struct tensor_names names, int layer,
-                                       int64_t rows, int64_t cols) {
+/* The tensor's bytes stay in use where they are mapped. */
+static void keep(struct binder *b, const struct named_tensor *t) {
+    unsigned char *taken = &b->taken[t - checkpoint_tensor(b->ck, 0)];
+    if (!(*taken & MAPPED)) b->weight_bytes += t->nbytes; /* a tied head takes them twice */
+    *taken |= MAPPED;
+}
+
+/* Without keep(). */
+static const struct named_tensor *look_at(struct binder *b, struct tensor_names names, int layer,
+                                          int64_t rows, int64_t cols) {
     char shown[MAX_NAME];
     const int64_t i = look_up(b, names, layer, shown);
     if (i < 0) {
@@ -165,29 +174,53 @@ static const struct named_tensor *take(struct binder *b, struct tensor_names nam
                             status_quotez(shown), t->dtype_name);
         return NULL;
     }
-    if (!b->taken[i]) { /* a tied head takes the embedding twice */
-        b->taken[i] = 1;
-        b->n_parameters += (rows > 0 ? rows : 1) * cols;
-        b->weight_bytes += t->nbytes;
-    }
+    if (!b->taken[i]) b->n_parameters += (rows > 0 ? rows : 1) * cols;
+    b->taken[i] |= TAKEN;
     return t;
 }
 
-void binder_matrix(struct binder *b, struct tensor *out, struct tensor_names names, int layer,
-                   int64_t rows, int64_t cols) {
-    if (b->st < 0) return;
-    const struct named_tensor *t = take(b, names, layer, rows, cols);
-    if (!t) return;
+static const struct named_tensor *take(struct binder *b, struct tensor_names names, int layer,
+                                       int64_t rows, int64_t cols) {
+    const struct named_tensor *t = look_at(b, names, layer, rows, cols);
+    if (t) keep(b, t);
+    return t;
+}
+
+static void bind_matrix(struct binder *b, struct tensor *out, const struct named_tensor *t,
+                        int64_t rows, int64_t cols, bool int8) {
     b->st = list_push((void ***)&b->own->matrices, &b->own->n_matrices, &b->own->cap_matrices, out);
     if (b->st < 0) return;
     b->st = b->be->ops->weight_load(b->be, t->dtype, rows, cols, t->data, out);
+    if (b->st == KARMA_OK) {
+        out->turned = t->turned;
+        if (int8) b->st = b->be->ops->weight_to_int8(b->be, out);
+    }
     if (b->st < 0) {
         b->own->n_matrices--;
         b->st = status_prefix(b->st, "%s: tensor %s", t->file, status_quotez(t->name));
         return;
     }
-    out->turned = t->turned;
     b->private_bytes += out->owned_bytes;
+    if (!int8)
+        keep(b, t);
+    else if (b->be->weights == WEIGHTS_INT8)
+        checkpoint_forget(b->ck, t);
+}
+
+void binder_matrix(struct binder *b, struct tensor *out, struct tensor_names names, int layer,
+                   int64_t rows, int64_t cols) {
+    if (b->st < 0) return;
+    const struct named_tensor *t = look_at(b, names, layer, rows, cols);
+    if (!t) return;
+    const bool plain = t->dtype == DTYPE_F32 || t->dtype == DTYPE_F16 || t->dtype == DTYPE_BF16;
+    bind_matrix(b, out, t, rows, cols, plain && b->be->weights != WEIGHTS_STORED);
+}
+
+void binder_stored(struct binder *b, struct tensor *out, struct tensor_names names, int layer,
+                   int64_t rows, int64_t cols) {
+    if (b->st < 0) return;
+    const struct named_tensor *t = look_at(b, names, layer, rows, cols);
+    if (t) bind_matrix(b, out, t, rows, cols, false);
 }
 
 void binder_upload(struct binder *b, const float **out, const float *data, int64_t n) {

@@ -28,11 +28,12 @@ struct binder {
     const char *prefix; /* before the family's names in a Hugging Face container */
     size_t prefix_len;
     bool flat; /* [rows, a, b, ...] fits rows and cols = a b ...: kernels of convolutions */
-    unsigned char *taken; /* one a tensor */
+    unsigned char *taken; /* one a tensor: taken by anyone, kept mapped */
     char missing[512];    /* the first few names */
     size_t n_missing;
     int64_t n_parameters;
-    size_t weight_bytes, private_bytes;
+    size_t weight_bytes; /* of tensors that stay mapped */
+    size_t private_bytes;
 };
 
 /* A tensor's name in each container; %d is the layer. gguf NULL: not stored there. */
@@ -43,6 +44,8 @@ struct tensor_names {
 /* anchor: the unique name ending ("embed_tokens.weight") whose beginning is the prefix of all. */
 void binder_begin(struct binder *b, const struct checkpoint *ck, struct backend *be,
                   struct weights *own, const char *anchor);
+/* From here on the prefix is that of another anchor. */
+void binder_prefix(struct binder *b, const char *anchor);
 /* Is the tensor there (not taken by asking)? */
 bool binder_has(const struct binder *b, struct tensor_names names, int layer);
 /* The tensor as stored, for its shape (not taken by asking); NULL if it is absent. */
@@ -50,7 +53,14 @@ const struct named_tensor *binder_find(const struct binder *b, struct tensor_nam
                                        int layer);
 /* Rows of the stored matrix; 0 if it is absent. */
 int64_t binder_rows(const struct binder *b, struct tensor_names names, int layer);
+/* The matrix of a product: in eight bits where the backend wants that (backend.weights) and it is
+ * stored in F32, F16 or BF16; the stored bytes are then given back. */
 void binder_matrix(struct binder *b, struct tensor *out, struct tensor_names names, int layer,
+                   int64_t rows, int64_t cols);
+/* A matrix that stays as it is stored in every case: a table of embeddings, of which few rows are
+ * read; a head over a vocabulary, whose errors no later layer evens out; one that feeds its own
+ * errors back, as a recurrent layer's. */
+void binder_stored(struct binder *b, struct tensor *out, struct tensor_names names, int layer,
                    int64_t rows, int64_t cols);
 /* A vector of n as device f32, `plus` added to each element (Gemma's gain is 1 + w). */
 void binder_vector(struct binder *b, const float **out, struct tensor_names names, int layer,

@@ -86,10 +86,10 @@ void decoder_begin(struct decoder *m, struct binder *b, const struct checkpoint 
             return;
         }
     }
-    binder_matrix(b, &m->embed_tokens, embed_names, 0, c->vocab_size, c->hidden_size);
+    binder_stored(b, &m->embed_tokens, embed_names, 0, c->vocab_size, c->hidden_size);
     m->headless = is_headless(m, b);
     if (!m->headless) {
-        binder_matrix(b, &m->lm_head, c->tie_word_embeddings ? embed_names : head_names, 0,
+        binder_stored(b, &m->lm_head, c->tie_word_embeddings ? embed_names : head_names, 0,
                       c->vocab_size, c->hidden_size);
     }
     decoder_norm(m, b, &m->norm, gain, norm_names, 0, c->hidden_size);

@@ -1,17 +1,25 @@
 /*
  * gemma3.c - the text model of Gemma 3: four norms a layer with the gain 1 + w, embeddings scaled
  * by sqrt(hidden_size), an RMS norm on each head of q and k, most layers with a sliding window and
- * a rotary embedding of their own, a tanh-GELU-gated MLP. Of a multimodal checkpoint the text part
- * is loaded; its vision tensors are known by name and left alone. With use_bidirectional_attention
- * (EmbeddingGemma) it encodes only, and the window reaches to both sides. attn_logit_softcapping is
- * not read: no release applies it. Image rows come scaled already; they enter as embeddings.
+ * a rotary embedding of their own, a tanh-GELU-gated MLP. A multimodal checkpoint, or a GGUF with a
+ * projector file, sees as well: that is siglip.c. With use_bidirectional_attention (EmbeddingGemma)
+ * it encodes only, and the window reaches to both sides. attn_logit_softcapping is not read: no
+ * release applies it. Image rows come scaled already; they enter as embeddings.
  */
 #include <math.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "models/decoder.h"
+#include "models/siglip.h"
 
 enum { PATTERN = 6 }; /* every sixth layer sees everything, unless the file says otherwise */
+
+struct gemma3 {
+    struct decoder text; /* first: decoder.h's functions take it for the whole */
+    struct siglip vision;
+    struct vision_info sees;
+};
 
 struct gemma3_ropes {
     struct rope_spec full, local;
@@ -158,17 +166,77 @@ static const struct tensor_names q_norm = {"layers.%d.self_attn.q_norm.weight",
 static const struct tensor_names k_norm = {"layers.%d.self_attn.k_norm.weight",
                                            "blk.%d.attn_k_norm.weight"};
 
+/* ---- what it sees with ---- */
+
+static bool has_vision(const struct checkpoint *ck) {
+    for (int64_t i = 0; i < checkpoint_tensor_count(ck); i++) {
+        const char *name = checkpoint_tensor(ck, i)->name;
+        if (strstr(name, "vision_tower.") || strstr(name, "multi_modal_projector.")) return true;
+    }
+    return false;
+}
+
+/* An id by its old or its new name, which wins. */
+static karma_status token_id(const struct json *config, const char *old, const char *new,
+                             int64_t otherwise, int32_t *out) {
+    int64_t id = otherwise;
+    karma_status st = json_field_int(config, old, 0, INT32_MAX, otherwise, &id);
+    if (st == KARMA_OK) st = json_field_int(config, new, 0, INT32_MAX, id, &id);
+    *out = (int32_t)id;
+    return st;
+}
+
+static karma_status vision_config_hf(struct gemma3 *m, const struct json *config) {
+    karma_status st =
+        token_id(config, "boi_token_index", "boi_token_id", 255999, &m->sees.boi_token);
+    if (st == KARMA_OK) {
+        st = token_id(config, "eoi_token_index", "eoi_token_id", 256000, &m->sees.eoi_token);
+    }
+    if (st == KARMA_OK) {
+        st = token_id(config, "image_token_index", "image_token_id", 262144, &m->sees.image_token);
+    }
+    return st == KARMA_OK ? siglip_config_hf(config, &m->vision.config) : st;
+}
+
+static void set_sight(struct gemma3 *m) {
+    m->sees.image_size = (int32_t)m->vision.config.image_size;
+    m->sees.tokens_per_image = siglip_tokens(&m->vision.config);
+    m->sees.hidden_size = m->text.config.hidden_size;
+}
+
+/* The tower and its projector from a file of their own. */
+static karma_status load_projector(struct gemma3 *m, const struct checkpoint *ck,
+                                   struct backend *be, struct model_info *info) {
+    struct binder b;
+    m->sees = (struct vision_info){.boi_token = -1, .eoi_token = -1, .image_token = -1};
+    karma_status st = siglip_config_gguf(checkpoint_gguf(ck), &m->vision.config);
+    if (st < 0) return st;
+    binder_begin(&b, ck, be, &m->vision.weights, "");
+    siglip_bind(&m->vision, &b, m->text.config.hidden_size);
+    set_sight(m);
+    info->n_parameters += b.n_parameters;
+    info->weight_bytes += b.weight_bytes;
+    info->private_bytes += b.private_bytes;
+    info->can |= FAMILY_SEE;
+    return binder_end(&b, NULL, NULL);
+}
+
 static karma_status gemma3_load(void *model, const struct checkpoint *ck, struct backend *be,
                                 struct model_info *info) {
-    static const char *const vision[] = {"*vision_tower.", "*multi_modal_projector.", NULL};
-    struct decoder *m = model;
+    /* SigLIP's own head, and a buffer that old versions saved. */
+    static const char *const unused[] = {"*vision_tower.head.", "*vision_tower.vision_model.head.",
+                                         "embeddings.position_ids", NULL};
+    struct gemma3 *whole = model;
+    struct decoder *m = &whole->text;
     struct gemma3_ropes ropes;
     const enum container container = checkpoint_container(ck);
     const bool multimodal =
         strcmp(checkpoint_architecture(ck), "Gemma3ForConditionalGeneration") == 0;
+    const bool sees = multimodal && has_vision(ck);
     karma_status st = container == CONTAINER_GGUF
                           ? gemma3_config_gguf(m, checkpoint_gguf(ck), &ropes)
                           : gemma3_config_hf(m, checkpoint_config(ck), !multimodal, &ropes);
+    if (st == KARMA_OK && sees) st = vision_config_hf(whole, checkpoint_config(ck));
     if (st < 0) return st;
 
     /* Converters to GGUF have added the 1. */
@@ -192,7 +260,22 @@ static karma_status gemma3_load(void *model, const struct checkpoint *ck, struct
         l->k_norm = head_norm.gain;
     }
     m->embed_scale = gemma3_embed_scale(m, container);
-    return decoder_end(m, &b, multimodal ? vision : NULL, info);
+    if (sees) {
+        siglip_bind(&whole->vision, &b, hidden);
+        set_sight(whole);
+    }
+    st = decoder_end(m, &b, sees ? unused : NULL, info);
+    if (sees) info->can |= FAMILY_SEE;
+    const struct checkpoint *projector = checkpoint_projector(ck);
+    if (st < 0 || !projector) return st;
+    return status_prefix(load_projector(whole, projector, be, info), "%s",
+                         status_quotez(file_base_name(checkpoint_path(projector))));
+}
+
+static void gemma3_unload(void *model, struct backend *be) {
+    struct gemma3 *m = model;
+    decoder_unload(&m->text, be); /* first: its list of weights names some of the tower's */
+    siglip_release(&m->vision, be);
 }
 
 static void gemma3_layer(const struct decoder *m, int32_t i, int32_t cache_layer,
@@ -214,16 +297,39 @@ static bool gemma3_encode(const void *model, const struct encode_batch *batch, s
     return decoder_encode(model, gemma3_layer, batch, on);
 }
 
+static const struct vision_info *gemma3_sees(const void *model) {
+    const struct gemma3 *m = model;
+    return &m->sees;
+}
+
+static void gemma3_vision_need(const void *model, struct vision_need *out) {
+    const struct gemma3 *m = model;
+    siglip_need(&m->vision, out);
+}
+
+static bool gemma3_see(const void *model, const float *pixel_values, float *rows, float *scratch,
+                       bool (*cancelled)(void *user), void *user, struct stream *on) {
+    const struct gemma3 *m = model;
+    return siglip_encode(&m->vision, pixel_values, rows, scratch, cancelled, user, on);
+}
+
+static const struct vision_ops vision = {
+    .info = gemma3_sees,
+    .need = gemma3_vision_need,
+    .encode = gemma3_see,
+};
+
 static const char *const architectures[] = {"Gemma3ForCausalLM", "Gemma3ForConditionalGeneration",
                                             "Gemma3TextModel", "gemma3", NULL};
 const struct family_ops family_gemma3 = {
     .name = "gemma3",
     .architectures = architectures,
-    .can = FAMILY_GENERATE | FAMILY_ENCODE,
-    .model_size = sizeof(struct decoder),
+    .can = FAMILY_GENERATE | FAMILY_ENCODE | FAMILY_SEE,
+    .model_size = sizeof(struct gemma3),
     .load = gemma3_load,
     .need = decoder_need,
     .forward = gemma3_forward,
     .encode = gemma3_encode,
-    .unload = decoder_unload,
+    .vision = &vision,
+    .unload = gemma3_unload,
 };

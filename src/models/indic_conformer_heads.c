@@ -28,8 +28,8 @@ static void bind_linear(struct binder *b, struct linear *out, const char *weight
 }
 
 /* Runs of neighbouring rows of the head: views. */
-static karma_status make_runs(const struct conformer *m, const struct speech_language *l,
-                              struct conformer_head *head) {
+static karma_status make_runs(const struct conformer *m, struct backend *be,
+                              const struct speech_language *l, struct conformer_head *head) {
     for (int32_t i = 0; i < m->info.n_tokens;) {
         int32_t end = i + 1;
         while (end < m->info.n_tokens && l->columns[end] == l->columns[end - 1] + 1)
@@ -41,9 +41,7 @@ static karma_status make_runs(const struct conformer *m, const struct speech_lan
         const int64_t row = l->columns[i];
         struct conformer_run *run = &head->runs[head->n_runs++];
         run->first = i;
-        run->w = m->ctc.w;
-        run->w.rows = end - i;
-        run->w.data = (const unsigned char *)m->ctc.w.data + (size_t)row * m->ctc.w.row_bytes;
+        be->ops->weight_rows(be, &m->ctc.w, row, end - i, &run->w);
         run->bias = m->ctc.bias + row;
         i = end;
     }
@@ -65,7 +63,7 @@ static karma_status bind_ctc(struct conformer *m, struct binder *b) {
     }
     bind_linear(b, &m->ctc, weight, "/ctc_decoder.decoder_layers.0.bias", rows, m->hidden_size);
     for (int32_t i = 0; b->st == KARMA_OK && i < m->info.n_languages; i++) {
-        karma_status st = make_runs(m, &m->info.languages[i], &m->heads[i]);
+        karma_status st = make_runs(m, b->be, &m->info.languages[i], &m->heads[i]);
         if (st < 0) return st;
     }
     return b->st;
@@ -83,9 +81,9 @@ static void bind_lstm(struct conformer *m, struct binder *b) {
     if (b->st == KARMA_OK && m->n_lstm == 0)
         b->st = status_fail(KARMA_E_MISSING, "the predictor has no LSTM");
     for (int i = 0; i < m->n_lstm; i++) {
-        binder_matrix(b, &m->lstm_input[i].w, hf(names[0]), i, 4 * h, h);
+        binder_stored(b, &m->lstm_input[i].w, hf(names[0]), i, 4 * h, h);
         binder_vector(b, &m->lstm_input[i].bias, hf(names[1]), i, 4 * h, 0);
-        binder_matrix(b, &m->lstm_hidden[i].w, hf(names[2]), i, 4 * h, h);
+        binder_stored(b, &m->lstm_hidden[i].w, hf(names[2]), i, 4 * h, h);
         binder_vector(b, &m->lstm_hidden[i].bias, hf(names[3]), i, 4 * h, 0);
     }
 }
@@ -104,7 +102,7 @@ static void bind_rnnt(struct conformer *m, struct binder *b) {
                             (long long)m->embed_rows, m->start_token);
         return;
     }
-    binder_matrix(b, &m->embed, hf(embed), 0, m->embed_rows, m->predictor_size);
+    binder_stored(b, &m->embed, hf(embed), 0, m->embed_rows, m->predictor_size);
     bind_lstm(m, b);
     bind_linear(b, &m->joint_enc, "/joint.enc.weight", "/joint.enc.bias", m->joint_size,
                 m->hidden_size);

@@ -67,9 +67,10 @@ struct engine_need {
     struct stream_limits stream; /* without max_rows, max_head_rows, max_positions */
 };
 
-enum { FAMILY_GENERATE = 1, FAMILY_ENCODE = 2, FAMILY_TRANSCRIBE = 4 };
+enum { FAMILY_GENERATE = 1, FAMILY_ENCODE = 2, FAMILY_TRANSCRIBE = 4, FAMILY_SEE = 8 };
 
 struct speech_ops; /* models/speech.h */
+struct vision_ops; /* models/vision.h */
 
 struct family_ops {
     const char *name; /* "qwen3" */
@@ -91,6 +92,7 @@ struct family_ops {
     /* If FAMILY_ENCODE. The same promises, but for cancellation: false when it was cancelled. */
     bool (*encode)(const void *model, const struct encode_batch *batch, struct stream *on);
     const struct speech_ops *speech; /* if FAMILY_TRANSCRIBE */
+    const struct vision_ops *vision; /* if FAMILY_SEE */
     /* Required. Give back what load() took. */
     void (*unload)(void *model, struct backend *be);
 };

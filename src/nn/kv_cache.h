@@ -5,6 +5,9 @@
  * Blocks nobody uses keep their content until they are needed, the longest unused first. Blocks
  * never used are touched only while few are kept, so that a long run does not spread over all of
  * the pool. Nothing here touches keys or values, and nothing allocates.
+ *
+ * "Tokens" here are whatever names the content of a position: ids, and below 0 the names that the
+ * engine gives to rows of pictures.
  */
 #ifndef NN_KV_CACHE_H
 #define NN_KV_CACHE_H

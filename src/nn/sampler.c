@@ -113,17 +113,17 @@ void sampler_top(struct sampler *s, const float *logits, int32_t n, int32_t *ids
     }
 }
 
-/* Once per id, however often it occurs. */
+/* Once per id, however often it occurs. An id without a score stands for a picture. */
 static void penalize(struct sampler *s, double penalty, const int32_t *history, size_t n) {
     const float p = (float)penalty;
     for (size_t i = 0; i < n; i++) {
         const int32_t id = history[i];
-        if (s->seen[id]) continue;
+        if (id < 0 || id >= s->vocab_size || s->seen[id]) continue;
         s->seen[id] = 1;
         s->scores[id] = s->scores[id] < 0 ? s->scores[id] * p : s->scores[id] / p;
     }
     for (size_t i = 0; i < n; i++)
-        s->seen[history[i]] = 0;
+        if (history[i] >= 0 && history[i] < s->vocab_size) s->seen[history[i]] = 0;
 }
 
 /* Scores strictly below the k-th are dropped; what equals it stays. */

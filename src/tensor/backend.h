@@ -17,6 +17,7 @@
 #include "base/status.h"
 #include "tensor/dtype.h"
 #include "tensor/speech.h"
+#include "tensor/vision.h"
 
 struct backend;
 struct stream; /* one thread's order of steps on a backend: scratch and workers */
@@ -24,11 +25,12 @@ struct stream; /* one thread's order of steps on a backend: scratch and workers 
 /* A weight matrix [rows, cols] (a vector has rows 1), row-major; a view of the checkpoint's bytes
  * unless the backend made its own copy. */
 struct tensor {
-    enum dtype dtype;
+    enum dtype dtype; /* DTYPE_I8: a form of the backend's own, see weight_to_int8 */
     int64_t rows, cols;
     const void *data; /* device; any alignment */
     size_t row_bytes;
     bool turned;        /* stored [cols, rows], f32: as the graph of an ONNX file multiplies */
+    int32_t skip;       /* of a view of DTYPE_I8: rows between data and its first */
     size_t owned_bytes; /* 0 for a view */
     void *owned;        /* freed by weight_release */
 };
@@ -118,8 +120,8 @@ struct rope_cache_args {
 };
 
 /* softmax(scale q k^T) v over each row's visible keys: positions [max(0, pos - window + 1),
- * visible_end), window 0 = all. Query head h uses kv head h / (n_heads / n_kv_heads). Sequences
- * whose tables name the same block are served by one read of it. */
+ * visible_end), window 0 = all. Query head h uses kv head h / (n_heads / n_kv_heads).
+ * Sequences whose tables name the same block are served by one read of it. */
 struct attention_args {
     int64_t m;
     const struct batch_row *rows; /* host */
@@ -132,6 +134,17 @@ struct attention_args {
     const struct kv_pool *kv;
     int32_t layer;
     const int32_t *const *block_tables;
+};
+
+/* softmax(scale q k^T) v, scale > 0, where every row sees every row: m rows of one input, head h in
+ * the columns [h * head_dim, (h + 1) * head_dim). */
+struct full_attention_args {
+    int64_t m;
+    int32_t n_heads, head_dim;
+    float scale;
+    const float *q, *k, *v; /* device [m, n_heads * head_dim], row strides ldq, ldk, ldv */
+    float *out;             /* device, the same shape; not q, k, v */
+    int64_t ldq, ldk, ldv, ldo;
 };
 
 /* x[m, k]: row of the table (any weight dtype) times scale, or a row of embeddings unscaled. */
@@ -184,6 +197,7 @@ struct stream_limits {
     int32_t n_heads, n_kv_heads, head_dim;
     int64_t max_positions; /* longest sequence */
     int64_t max_frames;    /* rows of the longest utterance of rel_attention; 0: none */
+    int64_t max_full_rows; /* m of full_attention, of at most n_heads heads; 0: none */
 };
 
 struct backend_ops {
@@ -201,6 +215,14 @@ struct backend_ops {
     /* Make w usable: a view of data where possible. E_DTYPE if the device cannot compute it. */
     karma_status (*weight_load)(struct backend *be, enum dtype dtype, int64_t rows, int64_t cols,
                                 const void *data, struct tensor *w);
+    /* Replace a weight of F32, F16 or BF16, turned or not, by the backend's own copy in eight bits
+     * with one scale a row (doc/numerics.md); the bytes it was a view of are not needed any more.
+     * A table of embed may be one too. With WEIGHTS_INT8_SIZE there is only the memory. E_DTYPE:
+     * another type; E_LIMIT: too many columns; w is then as before. */
+    karma_status (*weight_to_int8)(struct backend *be, struct tensor *w);
+    /* *out: a view of n rows of a weight that is not turned; nothing to release. */
+    void (*weight_rows)(struct backend *be, const struct tensor *w, int64_t row, int64_t n,
+                        struct tensor *out);
     void (*weight_release)(struct backend *be, struct tensor *w);
 
     size_t (*stream_bytes)(const struct backend *be, const struct stream_limits *limits);
@@ -212,6 +234,7 @@ struct backend_ops {
     void (*linear)(struct stream *s, const struct linear_args *a);
     void (*rope_cache)(struct stream *s, const struct rope_cache_args *a);
     void (*attention)(struct stream *s, const struct attention_args *a);
+    void (*full_attention)(struct stream *s, const struct full_attention_args *a);
     void (*head)(struct stream *s, const struct head_args *a);
     void (*norm)(struct stream *s, const struct norm_args *a);
     /* Of speech: tensor/speech.h. */
@@ -221,6 +244,9 @@ struct backend_ops {
     void (*rel_attention)(struct stream *s, const struct rel_attention_args *a);
     void (*lstm)(struct stream *s, const struct lstm_args *a);
     void (*add_relu)(struct stream *s, const struct add_relu_args *a);
+    /* Of pictures: tensor/vision.h. */
+    void (*patches)(struct stream *s, const struct patches_args *a);
+    void (*pool)(struct stream *s, const struct pool_args *a);
     /* Device memory to the host's; done after finish. */
     void (*download)(struct stream *s, void *host, const void *device, size_t bytes);
     /* Copy device memory (a KV block that two sequences begin alike). */
@@ -232,9 +258,18 @@ struct backend_ops {
     void (*attention_reads)(const struct stream *s, uint64_t *shared, uint64_t *unshared);
 };
 
+/* What becomes of the matrices of products when a model is loaded. Set before the first of them and
+ * before streams, which have scratch for products of eight bits or not. */
+enum backend_weights {
+    WEIGHTS_STORED,
+    WEIGHTS_INT8,
+    WEIGHTS_INT8_SIZE /* to learn what that takes: memory is reserved and never written */
+};
+
 /* Every implementation begins with this. */
 struct backend {
     const struct backend_ops *ops;
+    enum backend_weights weights;
 };
 struct stream {
     struct backend *be;

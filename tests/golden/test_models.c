@@ -157,6 +157,55 @@ static void bf16_products_err_less_than_the_reference_in_bf16(void **state) {
     assert_int_equal(n_checked, 5);
 }
 
+/* Eight bits a weight and an activation: two to four hundredths of the logits (such tiny models
+ * have few columns to average over). Alone and at once, on every set that leaves activations in
+ * front of a head as they are, the bits are one. */
+static void int8_stays_near_the_reference(void **state) {
+    (void)state;
+    static const double int8_bound = 0.06; /* of the root of mean square of the logits themselves */
+    int n_checked = 0;
+    for_each_case(c) {
+        struct golden g;
+        struct loaded l;
+        struct sequence *s;
+        char path[160];
+        if (strstr(c->name, "q8_0")) continue; /* blocks stay as they are */
+        open_golden(c, &g);
+        case_path(c, path);
+        const int64_t n = g.n * g.vocab_size;
+        float *logits = mem_alloc((size_t)n * 2 * sizeof(float)), *again = logits + n;
+        assert_non_null(logits);
+        for (enum cpu_isa isa = CPU_ISA_REF; isa < CPU_ISA_AVX512BF16; isa++) {
+            if (!cpu_isa_present(isa)) continue;
+            loaded_open_as(&l, path, isa, 1 + (int)isa % 2, WEIGHTS_INT8);
+            assert_true(l.model->info.weight_bytes < checkpoint_weight_bytes(l.ck));
+            assert_true(l.model->info.private_bytes > 0);
+            assert_ok(sequence_create(l.model, (int32_t)g.n, &s));
+            assert_ok(sequence_feed(s, g.ids, (size_t)g.n, isa ? again : logits, NULL));
+            if (isa) assert_memory_equal(again, logits, (size_t)n * sizeof(float));
+            assert_ok(sequence_rewind(s, 0));
+            for (int64_t i = 0; i < g.n; i++) {
+                const float *last;
+                assert_ok(sequence_feed(s, g.ids + i, 1, NULL, &last));
+                assert_memory_equal(last, logits + i * g.vocab_size,
+                                    (size_t)g.vocab_size * sizeof(float));
+            }
+            sequence_destroy(s);
+            loaded_release(&l);
+        }
+        memset(again, 0, (size_t)n * sizeof(float));
+        const double rms = root_mean_square(logits, g.logits, n);
+        const double size = root_mean_square(g.logits, again, n);
+        print_message("%-18s int8: max-abs %.2e, rms %.2e of %.2e (%.3f)\n", c->name,
+                      max_abs(logits, g.logits, n), rms, size, rms / size);
+        assert_true(rms > 0 && rms <= int8_bound * size);
+        n_checked++;
+        mem_free(logits);
+        golden_release(&g);
+    }
+    assert_int_equal(n_checked, 11);
+}
+
 struct answer {
     int32_t tokens[64];
     size_t n;
@@ -247,6 +296,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         test_case(logits_equal_the_reference),
         test_case(bf16_products_err_less_than_the_reference_in_bf16),
+        test_case(int8_stays_near_the_reference),
         test_case(token_by_token_gives_the_same_bits),
         test_case(greedy_tokens_equal_the_reference),
 #ifdef __SANITIZE_ADDRESS__

@@ -3,9 +3,10 @@
  *
  *     conformer_main MODEL MEL OUT THREADS FRAMES...
  *
- * MEL: f32 [frames of all utterances, 80], FRAMES: of each. OUT: f32 [steps of all, hidden]. Prints
- * a line of JSON for each utterance: the tokens of every language by CTC and by the transducer; and
- * the time that a second run of the encoder takes.
+ * MEL: f32 [frames of all utterances, 80], FRAMES: of each. THREADS: a number, :int8 after it for
+ * matrices of eight bits. OUT: f32 [steps of all, hidden]; OUT.ctc: log-probabilities [utterance]
+ * [language][steps, tokens]. Prints a line of JSON for each utterance: the tokens of every language
+ * by CTC and by the transducer; and the time that a second run of the encoder takes.
  */
 #include <math.h>
 #include <stdio.h>
@@ -38,7 +39,8 @@ static void check_opens(const char *folder) {
     checkpoint_close(ck);
 }
 
-static void print_ctc(struct speech_rig *r, int32_t language, const float *hidden, int64_t m) {
+static void print_ctc(struct speech_rig *r, int32_t language, const float *hidden, int64_t m,
+                      struct buf *all) {
     const int32_t n = r->info->n_tokens, blank = r->info->blank;
     float *scores = speech_rig_ctc(r, language, hidden, m);
     const char *comma = "";
@@ -53,16 +55,17 @@ static void print_ctc(struct speech_rig *r, int32_t language, const float *hidde
         }
         last = best;
     }
+    need(buf_append(all, scores, (size_t)(m * n) * sizeof(*scores)), "ctc");
     free(scores);
 }
 
-static void print_utterance(struct speech_rig *r, const float *hidden, int64_t m) {
+static void print_utterance(struct speech_rig *r, const float *hidden, int64_t m, struct buf *all) {
     printf("{");
     for (int32_t i = 0; i < r->info->n_languages; i++) {
         printf("%s\"%s\":{", i ? "," : "", r->info->languages[i].code);
         if (r->info->has_ctc) {
             printf("\"ctc\":[");
-            print_ctc(r, i, hidden, m);
+            print_ctc(r, i, hidden, m, all);
             printf("]%s", r->info->has_rnnt ? "," : "");
         }
         if (r->info->has_rnnt) {
@@ -80,7 +83,8 @@ static void print_utterance(struct speech_rig *r, const float *hidden, int64_t m
 }
 
 int main(int argc, char **argv) {
-    struct buf mel = {0};
+    struct buf mel = {0}, all = {0};
+    char out_ctc[4096];
     struct speech_rig r;
     int64_t frames[MAX_UTTERANCES + 1] = {0}, steps[MAX_UTTERANCES + 1] = {0}, longest = 1;
     const int n = argc - 5;
@@ -100,7 +104,8 @@ int main(int argc, char **argv) {
         fprintf(stderr, "%s: not %lld frames\n", argv[2], (long long)frames[n]);
         return 1;
     }
-    speech_rig_open(&r, argv[1], atoi(argv[4]), total, longest);
+    const enum backend_weights weights = strstr(argv[4], ":int8") ? WEIGHTS_INT8 : WEIGHTS_STORED;
+    speech_rig_open_as(&r, argv[1], weights, atoi(argv[4]), total, longest);
     for (int i = 0; i < n; i++)
         steps[i + 1] =
             steps[i] + r.model->family->speech->steps(r.model->self, frames[i + 1] - frames[i]);
@@ -110,12 +115,16 @@ int main(int argc, char **argv) {
     speech_rig_encode(&r, n, frames, steps, values);
     const double seconds = (double)(clock_monotonic_ns() - start) * 1e-9;
     for (int i = 0; i < n; i++)
-        print_utterance(&r, r.hidden + steps[i] * r.info->hidden_size, steps[i + 1] - steps[i]);
+        print_utterance(&r, r.hidden + steps[i] * r.info->hidden_size, steps[i + 1] - steps[i],
+                        &all);
     printf("{\"seconds\":%.4f,\"backend\":\"%s\"}\n", seconds, r.be->ops->describe(r.be));
     need(file_write_atomic(argv[3], r.hidden,
                            (size_t)(steps[n] * r.info->hidden_size) * sizeof(float), 0644),
          "out");
+    snprintf(out_ctc, sizeof(out_ctc), "%s.ctc", argv[3]);
+    need(file_write_atomic(out_ctc, all.data, all.len, 0644), "out");
     speech_rig_close(&r);
+    buf_release(&all);
     buf_release(&mel);
     return 0;
 }

@@ -37,13 +37,14 @@ void named_weight(const char *name, int n_dims, const int64_t *dims, double fact
         out[i] = (float)(value_of(name, n_dims, (double)fan_in, named_draw(&seed)) * factor);
 }
 
-void speech_rig_open(struct speech_rig *r, const char *folder, int threads, int64_t total,
-                     int64_t max_frames) {
+void speech_rig_open_as(struct speech_rig *r, const char *folder, enum backend_weights weights,
+                        int threads, int64_t total, int64_t max_frames) {
     struct speech_need need;
     *r = (struct speech_rig){0};
     assert_ok(checkpoint_open(folder, &r->ck));
     assert_ok(model_name_tensors(r->ck));
     assert_ok(backend_create("cpu", threads, &r->be));
+    r->be->weights = weights;
     assert_ok(model_load(r->ck, r->be, &r->model));
     const struct speech_ops *ops = r->model->family->speech;
     r->info = ops->info(r->model->self);
@@ -55,6 +56,11 @@ void speech_rig_open(struct speech_rig *r, const char *folder, int threads, int6
     assert_true(r->positions && r->scratch && r->hidden);
     r->max_steps = ops->steps(r->model->self, max_frames);
     ops->prepare(r->model->self, r->max_steps, r->positions, r->scratch, r->on);
+}
+
+void speech_rig_open(struct speech_rig *r, const char *folder, int threads, int64_t total,
+                     int64_t max_frames) {
+    speech_rig_open_as(r, folder, WEIGHTS_STORED, threads, total, max_frames);
 }
 
 void speech_rig_close(struct speech_rig *r) {

@@ -26,6 +26,8 @@ struct speech_rig {
     int64_t max_steps;
 };
 /* For calls of `total` steps in all, max_frames mel frames in the longest utterance. */
+void speech_rig_open_as(struct speech_rig *r, const char *folder, enum backend_weights weights,
+                        int threads, int64_t total, int64_t max_frames);
 void speech_rig_open(struct speech_rig *r, const char *folder, int threads, int64_t total,
                      int64_t max_frames);
 void speech_rig_close(struct speech_rig *r);

@@ -21,11 +21,17 @@ void loaded_open(struct loaded *l, const char *path, int threads) {
     assert_ok(loaded_try(l, path, threads));
 }
 
-void loaded_open_on(struct loaded *l, const char *path, enum cpu_isa isa, int threads) {
+void loaded_open_as(struct loaded *l, const char *path, enum cpu_isa isa, int threads,
+                    enum backend_weights weights) {
     *l = (struct loaded){0};
     assert_ok(checkpoint_open(path, &l->ck));
     assert_ok(cpu_backend_create(isa, threads, &l->be));
+    l->be->weights = weights;
     assert_ok(model_load(l->ck, l->be, &l->model));
+}
+
+void loaded_open_on(struct loaded *l, const char *path, enum cpu_isa isa, int threads) {
+    loaded_open_as(l, path, isa, threads, WEIGHTS_STORED);
 }
 
 void loaded_release(struct loaded *l) {

@@ -25,6 +25,9 @@ karma_status loaded_try(struct loaded *l, const char *path, int threads);
 void loaded_open(struct loaded *l, const char *path, int threads);
 /* On the CPU with this instruction set. */
 void loaded_open_on(struct loaded *l, const char *path, enum cpu_isa isa, int threads);
+/* The same with matrices as the backend makes them then. */
+void loaded_open_as(struct loaded *l, const char *path, enum cpu_isa isa, int threads,
+                    enum backend_weights weights);
 void loaded_release(struct loaded *l);
 
 /* golden.safetensors of a fixture folder. */

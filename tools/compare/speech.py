@@ -4,6 +4,7 @@
     speech.py tiny BUILD [N [SEED]]  N (20) random small recognisers in every form of files
     speech.py full BUILD FOLDER  the 600M sizes with random weights; FOLDER takes 2.6 GB, kept
     speech.py speed BUILD FOLDER BF16 [ROUNDS]  beside onnxruntime; BF16: FOLDER by karma convert
+    speech.py int8 BUILD FOLDER  what int8 changes beside f32
     speech.py mel BUILD          log-mel features
     speech.py audio BUILD        loading and resampling
 
@@ -174,11 +175,11 @@ def speed(build, folder, converted, rounds=5):
               "length": np.array([1001])}
     session.run(None, inputs)
 
-    def karma(model, isa):
-        made = subprocess.run([f"{build}/bench/bench_conformer", model, "10", "2", "2"],
+    def karma(model, isa, *more):
+        made = subprocess.run([f"{build}/bench/bench_conformer", model, "10", "2", "2", *more],
                               capture_output=True, text=True, check=True,
                               env={**os.environ, "KARMA_ISA": isa})
-        parts[model, isa] = made.stdout
+        parts[model, isa, more] = made.stdout
         return float(made.stdout.split("best ")[1].split(")")[0])
 
     def theirs():
@@ -191,26 +192,57 @@ def speed(build, folder, converted, rounds=5):
     parts = {}
     runs = {"onnxruntime f32": theirs, "f32 avx512": lambda: karma(folder, "avx512"),
             "bf16 avx512": lambda: karma(converted, "avx512"),
-            "bf16 avx512bf16": lambda: karma(converted, "avx512bf16")}
+            "bf16 avx512bf16": lambda: karma(converted, "avx512bf16"),
+            "int8 avx512": lambda: karma(converted, "avx512", "int8")}
     took = {name: [] for name in runs}
     for _ in range(int(rounds)):
         for name, run in runs.items():
             took[name].append(run())
-    base = np.array(took["onnxruntime f32"])
+    base, f32 = np.array(took["onnxruntime f32"]), np.array(took["f32 avx512"])
     for name, times in took.items():
-        print(f"{name:16} real-time factor {np.median(times) / 10:.4f}, onnxruntime's time over it "
-              f"{np.median(base / np.array(times)):.2f}")
+        print(f"{name:16} real-time factor {np.median(times) / 10:.4f} (best {min(times) / 10:.4f}), "
+              f"onnxruntime's time over it {np.median(base / np.array(times)):.2f}, "
+              f"f32's {np.median(f32 / np.array(times)):.2f}")
     for text in parts.values():
         print(text)
     return True
+
+
+def int8(build, folder):
+    """The same noise with matrices as stored and in eight bits, with one thread and two."""
+    mels = [np.random.default_rng(seed).standard_normal((80, n)).astype(np.float32)
+            for seed, n in enumerate([1001, 641, 333])]
+    with tempfile.TemporaryDirectory() as work:
+        runs = []
+        for threads in (2, "2:int8", "1:int8"):
+            hidden, lines, told = encode(build, folder, mels, work, threads)
+            runs.append((hidden, np.fromfile(pathlib.Path(work) / "out.ctc", dtype=np.float32), lines))
+            print(f"{threads}: {told}")
+        alone = np.concatenate([encode(build, folder, [m], work, "2:int8")[0] for m in mels])
+    (want, want_ctc, want_lines), (got, got_ctc, lines), again = runs
+    print(f"encoder: largest difference {np.abs(got - want).max():.3f} of {np.abs(want).max():.2f}, root of "
+          f"mean square {np.sqrt(np.mean((got - want) ** 2)):.4f} of {np.sqrt(np.mean(want ** 2)):.3f}")
+    print(f"log-probabilities: largest difference {np.abs(got_ctc - want_ctc).max():.3f}, mean "
+          f"{np.abs(got_ctc - want_ctc).mean():.4f}")
+    best = [a.reshape(-1, width(want_lines, a)).argmax(1) for a in (want_ctc, got_ctc)]
+    print(f"likeliest tokens that differ {np.sum(best[0] != best[1])} of {best[0].size}")
+    same = got.tobytes() == alone.tobytes() == again[0].tobytes() and lines == again[2]
+    print(f"same bits alone and with one thread {same}")
+    return same
+
+
+def width(lines, scores):
+    """Tokens of a language, the blank included."""
+    steps = sum((n + 7) // 8 for n in (1001, 641, 333))
+    return scores.size // (steps * len(lines[0]))
 
 
 if __name__ == "__main__":
     what, build, rest = sys.argv[1], sys.argv[2], sys.argv[3:]
     if what == "tiny":
         good = tiny(build, *map(int, rest))
-    elif what in ("full", "speed"):
-        good = {"full": full, "speed": speed}[what](build, *rest)
+    elif what in ("full", "speed", "int8"):
+        good = {"full": full, "speed": speed, "int8": int8}[what](build, *rest)
     else:
         import speech_front
         good = getattr(speech_front, what)(build, *rest)

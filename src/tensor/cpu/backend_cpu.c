@@ -15,19 +15,29 @@ enum { ALIGN = 64, ROWS_AN_ITEM = 16 };
 
 void kernels_init(struct kernel_set *ks, enum cpu_isa isa) {
     kernels_init_ref(ks);
+    kernels_ref_full(&ks->full);
     kernels_ref_speech(&ks->speech);
+    kernels_ref_int8(&ks->int8);
 #if defined(__x86_64__)
     if (isa == CPU_ISA_AVX2) {
         kernels_init_avx2(ks);
+        kernels_avx2_full(&ks->full);
         kernels_avx2_speech(&ks->speech);
+        kernels_avx2_int8(&ks->int8);
     }
     if (isa >= CPU_ISA_AVX512) {
         kernels_init_avx512(ks);
+        kernels_avx512_full(&ks->full);
         kernels_avx512_speech(&ks->speech);
+        if (cpu_has_vnni())
+            kernels_avx512vnni_int8(&ks->int8);
+        else
+            kernels_avx2_int8(&ks->int8);
     }
     if (isa == CPU_ISA_AVX512BF16) {
         kernels_init_ref_pairs(ks);
         kernels_init_avx512bf16(ks);
+        kernels_avx512bf16_full(&ks->full);
     }
 #else
     (void)isa;
@@ -140,8 +150,29 @@ static uint32_t *pairs(struct layout *l, const struct cpu_stream *s, int64_t col
     return words;
 }
 
+/* Words of four columns, if there are weights of eight bits. */
+static uint32_t *words_of_int8(struct layout *l, const struct cpu_stream *s, int64_t cols,
+                               int64_t n) {
+    void *words = s->be->base.weights != WEIGHTS_STORED ? floats(l, int8_words(cols), n) : NULL;
+    return words;
+}
+
 static int64_t max64(int64_t a, int64_t b) {
     return a > b ? a : b;
+}
+
+static void lay_out_full(struct layout *l, struct cpu_full *t, const struct cpu_stream *s) {
+    const int64_t dim = s->limits.head_dim, lanes = (int64_t)FULL_PANELS * PANEL_ROWS;
+    t->rows = floats(l, PANEL_ROWS, dim);
+    if (s->be->ks.full.pair_rows)
+        t->query_pairs = pairs(l, s, dim, lanes);
+    else
+        t->queries = floats(l, dim, lanes);
+    t->scores = floats(l, FULL_KEYS, PANEL_ROWS);
+    t->pairs = pairs(l, s, max64(FULL_KEYS, dim), PANEL_ROWS);
+    t->out = floats(l, dim, lanes);
+    t->max = floats(l, 1, lanes);
+    t->sum = floats(l, 1, lanes);
 }
 
 static void lay_out_thread(struct layout *l, struct cpu_thread *t, const struct cpu_stream *s) {
@@ -157,7 +188,20 @@ static void lay_out_thread(struct layout *l, struct cpu_thread *t, const struct 
     t->max = floats(l, 1, s->max_chunk);
     t->sum = floats(l, 1, s->max_chunk);
     t->tile_end = part(l, (uint64_t)s->max_chunk, sizeof(int32_t));
+    if (s->limits.max_full_rows > 0) lay_out_full(l, &t->full, s);
     if (s->limits.max_frames > 0) t->speech = floats(l, 2, s->limits.max_frames + head_dim);
+}
+
+static void lay_out_all_keys(struct layout *l, struct cpu_stream *s) {
+    const struct stream_limits *lim = &s->limits;
+    const int64_t dims = (int64_t)lim->n_heads * lim->head_dim;
+    if (s->be->ks.full.pair_rows) {
+        s->full_key_pairs = pairs(l, s, lim->head_dim, lim->n_heads * lim->max_full_rows);
+        s->full_value_pairs = pairs(l, s, lim->max_full_rows, dims);
+    } else {
+        s->full_keys = floats(l, lim->max_full_rows, dims);
+        s->full_values = floats(l, lim->max_full_rows, dims);
+    }
 }
 
 /* Everything a stream needs, from s->limits and s->n_threads. */
@@ -175,6 +219,8 @@ static void lay_out(struct layout *l, struct cpu_stream *s) {
     }
     s->turned = floats(l, s->max_tokens, lim->max_k);
     s->turned_pairs = pairs(l, s, lim->max_k, s->max_tokens);
+    s->turned_int8 = words_of_int8(l, s, lim->max_k, s->max_tokens);
+    if (s->be->base.weights != WEIGHTS_STORED) s->int8_scales = floats(l, 1, s->max_tokens);
     s->post = floats(l, lim->max_rows, lim->max_k);
     for (int i = 0; i < ROPE_TABLES; i++) {
         struct rope_table *t = &s->rope[i];
@@ -183,6 +229,7 @@ static void lay_out(struct layout *l, struct cpu_stream *s) {
         t->cos = floats(l, lim->max_rows, lim->head_dim / 2);
         t->sin = floats(l, lim->max_rows, lim->head_dim / 2);
     }
+    if (lim->max_full_rows > 0) lay_out_all_keys(l, s);
     s->order = part(l, (uint64_t)lim->max_rows, sizeof(int32_t));
     s->sort_space = part(l, (uint64_t)lim->max_rows, sizeof(int32_t));
     s->chunk_start = part(l, (uint64_t)lim->max_rows + 1, sizeof(int32_t));
@@ -261,7 +308,10 @@ struct embed_job {
 
 static void table_row(const struct tensor *table, int32_t row, float *x) {
     const uint8_t *src = table->data;
-    dequantize(table->dtype, src + (size_t)row * table->row_bytes, x, table->cols);
+    if (table->dtype == DTYPE_I8)
+        int8_row(table, row, x);
+    else
+        dequantize(table->dtype, src + (size_t)row * table->row_bytes, x, table->cols);
 }
 
 static void embed_rows(void *ctx, int64_t item, int thread) {
@@ -351,6 +401,8 @@ static const struct backend_ops cpu_ops = {
     .free = device_free,
     .upload = upload,
     .weight_load = weight_load,
+    .weight_to_int8 = cpu_weight_to_int8,
+    .weight_rows = cpu_weight_rows,
     .weight_release = weight_release,
     .stream_bytes = stream_bytes,
     .stream_create = stream_create,
@@ -359,6 +411,7 @@ static const struct backend_ops cpu_ops = {
     .linear = cpu_linear,
     .rope_cache = cpu_rope_cache,
     .attention = cpu_attention,
+    .full_attention = cpu_full_attention,
     .head = cpu_head,
     .norm = norm,
     .conv2d = cpu_conv2d,
@@ -367,6 +420,8 @@ static const struct backend_ops cpu_ops = {
     .rel_attention = cpu_rel_attention,
     .lstm = cpu_lstm,
     .add_relu = cpu_add_relu,
+    .patches = cpu_patches,
+    .pool = cpu_pool,
     .download = download,
     .copy = copy,
     .finish = finish,

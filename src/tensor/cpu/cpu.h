@@ -18,6 +18,8 @@ enum {
     PACK_COLS = 2 * PANEL_COLS, /* columns of a panel in memory: 64 KiB of f32 */
     QUERY_CHUNK = 48,           /* queries that walk the keys together */
     ROPE_TABLES = 2,            /* a model may turn local and global layers apart */
+    FULL_KEYS = 96,             /* keys of a block of full_attention: part of its definition */
+    FULL_PANELS = 8,            /* query panels that meet a block together */
 };
 
 struct cpu_backend {
@@ -25,6 +27,17 @@ struct cpu_backend {
     struct kernel_set ks;
     struct pool *pool;
     char description[64];
+};
+
+/* full_attention's scratch of a thread: a group of panels. */
+struct cpu_full {
+    float *rows;           /* [PANEL_ROWS][head_dim]: queries before they are turned */
+    float *queries;        /* [FULL_PANELS][head_dim][PANEL_ROWS] */
+    uint32_t *query_pairs; /* [FULL_PANELS][(head_dim + 1) / 2][PANEL_ROWS], or NULL */
+    float *scores;         /* [FULL_KEYS][PANEL_ROWS] */
+    uint32_t *pairs;       /* [FULL_KEYS / 2][PANEL_ROWS], as many for rows of values; or NULL */
+    float *out;            /* [FULL_PANELS][head_dim][PANEL_ROWS] */
+    float *max, *sum;      /* [FULL_PANELS][PANEL_ROWS] */
 };
 
 /* One thread's scratch. */
@@ -39,6 +52,7 @@ struct cpu_thread {
     float *max, *sum;      /* [chunk] */
     int32_t *tile_end;     /* [chunk]: end of the turned tile that begins at a query, else 0 */
     float *speech;         /* rel_attention: a query twice, two rows of scores */
+    struct cpu_full full;
     struct cpu_counters count;
 };
 
@@ -63,9 +77,13 @@ struct cpu_stream {
     struct cpu_thread *threads;
     float *turned;          /* token tiles of a product's input, [max_tokens][max_k] */
     uint32_t *turned_pairs; /* the same in pairs, [max_tokens][(max_k + 1) / 2]; or NULL */
+    uint32_t *turned_int8;  /* the same in eight bits, [max_tokens][(max_k + 3) / 4]; or NULL */
+    float *int8_scales;     /* with it: [max_tokens] */
     float *post;            /* output before its post norm, [max_tokens][max_k] */
     struct rope_table rope[ROPE_TABLES];
     int rope_next;
+    float *full_keys, *full_values; /* full_attention: [max_full_rows][n_heads][head_dim] */
+    uint32_t *full_key_pairs, *full_value_pairs; /* in their place where there are pairs */
     int32_t *order; /* attention: rows so that those who share blocks are neighbours */
     int32_t *sort_space;
     int32_t *chunk_start; /* [max_rows + 1] */
@@ -83,6 +101,17 @@ static inline void rms_norm(const struct kernel_set *ks, float *y, const float *
     ks->scale_gain(y, x, 1.0f / sqrtf(mean + eps), gain, n);
 }
 
+/* Panel i of a weight of DTYPE_I8. */
+static inline const struct int8_panel *int8_panel_at(const struct tensor *w, int64_t i) {
+    const void *at = (const char *)w->data + (size_t)i * int8_panel_bytes(w->cols);
+    return at;
+}
+/* A row of such a weight as f32. */
+void int8_row(const struct tensor *w, int64_t row, float *x);
+karma_status cpu_weight_to_int8(struct backend *be, struct tensor *w);
+void cpu_weight_rows(struct backend *be, const struct tensor *w, int64_t row, int64_t n,
+                     struct tensor *out);
+
 /* threads 0: as many as we may use. */
 karma_status cpu_backend_create(enum cpu_isa isa, int threads, struct backend **out);
 
@@ -92,9 +121,12 @@ void cpu_glu_conv(struct stream *s, const struct glu_conv_args *a);
 void cpu_rel_attention(struct stream *s, const struct rel_attention_args *a);
 void cpu_lstm(struct stream *s, const struct lstm_args *a);
 void cpu_add_relu(struct stream *s, const struct add_relu_args *a);
+void cpu_patches(struct stream *s, const struct patches_args *a);
+void cpu_pool(struct stream *s, const struct pool_args *a);
 void cpu_linear(struct stream *s, const struct linear_args *a);
 void cpu_head(struct stream *s, const struct head_args *a);
 void cpu_rope_cache(struct stream *s, const struct rope_cache_args *a);
 void cpu_attention(struct stream *s, const struct attention_args *a);
+void cpu_full_attention(struct stream *s, const struct full_attention_args *a);
 
 #endif

@@ -16,6 +16,8 @@
 
 #include "base/cpu.h"
 #include "tensor/backend.h"
+#include "tensor/cpu/kernels_full.h"
+#include "tensor/cpu/kernels_int8.h"
 #include "tensor/cpu/kernels_speech.h"
 
 enum {
@@ -89,7 +91,9 @@ struct kernel_set {
                    int j1, const float *a, const float *b);
     void (*divide)(float *y, const float *o, float l, int64_t n);
 
+    struct full_kernels full;
     struct speech_kernels speech;
+    struct int8_kernels int8;
 };
 
 /* The set for isa, which must be present. */

@@ -7,34 +7,48 @@
 
 enum { WIDE = 8 }; /* chains side by side: enough to hide what one product takes */
 
-WORD void chain_block(float *y, const float *x, int64_t k, const float *w, int64_t ldw, int n) {
+/* V vectors of outputs, the last of which has `rest` of its lanes. */
+WORD void chain_block(float *y, const float *x, int64_t k, const float *w, int64_t ldw, const int V,
+                      int rest) {
+    const float *last = w + (V - 1) * LANES;
     vf sums[WIDE];
     UNROLL
-    for (int c = 0; c < n; c++)
+    for (int c = 0; c < V; c++)
         sums[c] = vf_zero();
-    for (int64_t i = 0; i < k; i++, w += ldw) {
+    for (int64_t i = 0; i < k; i++, w += ldw, last += ldw) {
         const vf v = vf_set(x[i]);
         UNROLL
-        for (int c = 0; c < n; c++)
+        for (int c = 0; c < V - 1; c++)
             sums[c] = vf_fma(v, vf_load(w + c * LANES), sums[c]);
+        sums[V - 1] = vf_fma(v, vf_load_part(last, rest), sums[V - 1]);
     }
     UNROLL
-    for (int c = 0; c < n; c++)
+    for (int c = 0; c < V - 1; c++)
         vf_store(y + c * LANES, sums[c]);
+    vf_store_part(y + (V - 1) * LANES, sums[V - 1], rest);
 }
 
 static void chain(float *y, const float *x, int64_t k, const float *w, int64_t ldw, int64_t n) {
-    int64_t j = 0;
-    for (; j + WIDE * LANES <= n; j += WIDE * LANES)
-        chain_block(y + j, x, k, w + j, ldw, WIDE);
-    for (; j + 2 * LANES <= n; j += 2 * LANES)
-        chain_block(y + j, x, k, w + j, ldw, 2);
-    for (; j < n; j += LANES) {
-        const int rest = n - j < LANES ? (int)(n - j) : LANES;
-        vf sum = vf_zero();
-        for (int64_t i = 0; i < k; i++)
-            sum = vf_fma(vf_set(x[i]), load_up_to(w + i * ldw + j, rest), sum);
-        store_up_to(y + j, sum, rest);
+    for (int64_t j = 0; j < n; j += WIDE * LANES) {
+        const int64_t left = (n - j + LANES - 1) / LANES;
+        const int n_vectors = left < WIDE ? (int)left : WIDE;
+        const int64_t before = j + (n_vectors - 1) * LANES;
+        const int rest = n - before < LANES ? (int)(n - before) : LANES;
+        switch (n_vectors) {
+#define CASE(n)                                                                                    \
+    case n:                                                                                        \
+        chain_block(y + j, x, k, w + j, ldw, n, rest);                                             \
+        break;
+            CASE(1)
+            CASE(2)
+            CASE(3)
+            CASE(4)
+            CASE(5)
+            CASE(6)
+            CASE(7)
+            CASE(8)
+#undef CASE
+        }
     }
 }
 

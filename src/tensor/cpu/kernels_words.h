@@ -93,7 +93,7 @@ WORD vm vm_between(int first, int j0, int j1) {
     const unsigned below = hi <= 0 ? 0 : hi >= LANES ? 0xffffu : (1u << hi) - 1;
     return (vm)(from & below);
 }
-/* The first n lanes from memory, the rest zero; 0 < n < LANES. */
+/* The first n lanes from memory, the rest zero; 0 < n <= LANES. */
 WORD vf vf_load_part(const float *p, int n) {
     return _mm512_maskz_loadu_ps((vm)((1u << n) - 1), p);
 }

@@ -23,8 +23,8 @@ struct product {
     const struct linear_args *a;
     const int32_t *row_index; /* rows of x; NULL: 0, 1, 2, ... */
     float softcap;
-    float *post;                 /* where w x goes when a post norm follows */
-    bool some_plain, some_pairs; /* the forms of the input that the weights ask for */
+    float *post;                            /* where w x goes when a post norm follows */
+    bool some_plain, some_pairs, some_int8; /* the forms of the input that the weights ask for */
     int64_t n_tiles, n_blocks;
     int64_t width;   /* of the tile when there is only one: some tokens may be there for nothing */
     int64_t n_units; /* panels, or pairs of panels of gate and up */
@@ -38,7 +38,7 @@ static bool gated(enum activation act) {
 }
 
 static int64_t panels_of(const struct tensor *w) {
-    return (w->rows + PANEL_ROWS - 1) / PANEL_ROWS;
+    return (w->skip + w->rows + PANEL_ROWS - 1) / PANEL_ROWS;
 }
 
 /* Tiles and blocks are cut evenly: no tile is left with one token to wait on one chain. */
@@ -66,10 +66,23 @@ static uint32_t *turned_pairs(const struct product *p, int64_t start, int64_t n,
     return p->s->turned_pairs + start * ((p->a->k + 1) / 2) + n / 2 * width;
 }
 
-static void turn(const struct product *p, int64_t start, const float *x, int64_t ldx, int width) {
+static uint32_t *turned_int8(const struct product *p, int64_t start) {
+    return p->s->turned_int8 + start * int8_words(p->a->k);
+}
+
+/* space: where rows of eight bits are kept on the way; x may lie there. */
+static void turn(const struct product *p, int64_t start, const float *x, int64_t ldx, int width,
+                 float *space) {
     const struct kernel_set *ks = &p->s->be->ks;
-    if (p->some_plain) ks->turn(turned(p, start, 0, width), x, ldx, width, p->a->k);
-    if (p->some_pairs) ks->turn_pairs(turned_pairs(p, start, 0, width), x, ldx, width, p->a->k);
+    const int64_t k = p->a->k, stride = p->s->row_stride;
+    if (p->some_plain) ks->turn(turned(p, start, 0, width), x, ldx, width, k);
+    if (p->some_pairs) ks->turn_pairs(turned_pairs(p, start, 0, width), x, ldx, width, k);
+    if (!p->some_int8) return;
+    int8_t *q = (int8_t *)(void *)space;
+    const size_t ldq = (size_t)stride * sizeof(*space);
+    for (int t = 0; t < width; t++)
+        p->s->int8_scales[start + t] = ks->int8.quantize(q + (size_t)t * ldq, x + t * ldx, k);
+    ks->int8.turn(turned_int8(p, start), q, ldq, width, int8_words(k));
 }
 
 static void prepare_tile(void *ctx, int64_t tile, int thread) {
@@ -78,11 +91,11 @@ static void prepare_tile(void *ctx, int64_t tile, int thread) {
     const int64_t start = tile_start(p, tile), stride = p->s->row_stride;
     const int64_t r = tile_start(p, tile + 1) - start;
     const int width = tile_width(p, tile);
+    float *rows = p->s->threads[thread].rows;
     if (!a->norm && !p->row_index && r == width) {
-        turn(p, start, a->x + start * a->ldx, a->ldx, width);
+        turn(p, start, a->x + start * a->ldx, a->ldx, width, rows);
         return;
     }
-    float *rows = p->s->threads[thread].rows;
     for (int64_t t = 0; t < r; t++) {
         const int64_t i = p->row_index ? p->row_index[start + t] : start + t;
         const float *x = a->x + i * a->ldx;
@@ -93,11 +106,12 @@ static void prepare_tile(void *ctx, int64_t tile, int thread) {
     }
     for (int64_t t = r; t < width; t++)
         memset(rows + t * stride, 0, (size_t)a->k * sizeof(float));
-    turn(p, start, rows, stride, width);
+    turn(p, start, rows, stride, width, rows);
 }
 
 /* The panel of a unit: its weight and the rows from `base` on that are multiplied. The last panel
- * of a weight is moved back to be full; `skip` rows of it belong to the one before. */
+ * of a weight is moved back to be full; `skip` rows of it belong to the one before. Panels in eight
+ * bits stay where they are, and a view skips rows of its first. */
 struct panel {
     const struct tensor *w;
     int which;
@@ -106,7 +120,12 @@ struct panel {
 };
 
 static struct panel panel_at(const struct tensor *w, int which, int64_t index) {
-    struct panel q = {.w = w, .which = which, .base = index * PANEL_ROWS};
+    struct panel q = {.w = w, .which = which, .base = index * PANEL_ROWS - w->skip};
+    if (w->dtype == DTYPE_I8) {
+        q.skip = q.base < 0 ? (int)-q.base : 0;
+        q.n = w->rows - q.base < PANEL_ROWS ? (int)(w->rows - q.base) : PANEL_ROWS;
+        return q;
+    }
     if (w->rows < PANEL_ROWS) {
         q.n = (int)w->rows;
         return q;
@@ -127,7 +146,12 @@ static struct panel unit_panel(const struct product *p, int64_t unit, int which)
     return panel_at(p->a->w[w], w, unit);
 }
 
+static const struct int8_panel *panel_int8(const struct panel *q) {
+    return int8_panel_at(q->w, (q->base + q->w->skip) / PANEL_ROWS);
+}
+
 static const uint8_t *panel_data(const struct panel *q) {
+    if (q->w->dtype == DTYPE_I8) return (const uint8_t *)panel_int8(q);
     if (q->w->turned) return (const uint8_t *)q->w->data + (size_t)q->base * sizeof(float);
     return (const uint8_t *)q->w->data + (size_t)q->base * q->w->row_bytes;
 }
@@ -176,12 +200,31 @@ static void multiply_tile(const struct product *p, const struct panel *q, int64_
         ks->tile(acc, turned(p, start, k0, r), r, th->panel, kn, k0 == 0);
 }
 
+static void multiply_int8(const struct product *p, const struct panel *q, int64_t tile0,
+                          int64_t tile1, float *acc, const uint8_t *ahead) {
+    const struct int8_kernels *k = &p->s->be->ks.int8;
+    for (int64_t i = tile0; i < tile1; i++) {
+        const int64_t start = tile_start(p, i);
+        const int r = tile_width(p, i);
+        k->tile(acc, turned_int8(p, start), p->s->int8_scales + start, r, panel_int8(q),
+                int8_words(p->a->k), ahead);
+        acc += r * PANEL_ROWS;
+        ahead = NULL;
+    }
+}
+
 static void multiply(const struct product *p, const struct panel *q, int64_t block,
                      struct cpu_thread *th, float *acc, const uint8_t *ahead) {
     const enum dtype t = q->w->dtype;
     const int64_t k = p->a->k;
     const int64_t tile0 = block_start(p, block), tile1 = block_start(p, block + 1);
     const int64_t token0 = tile_start(p, tile0);
+    if (t == DTYPE_I8) {
+        multiply_int8(p, q, tile0, tile1, acc, ahead);
+        th->count.streamed[t]++;
+        th->count.tiles += (uint64_t)(tile1 - tile0);
+        return;
+    }
     if (p->n_tiles == 1 && q->n == PANEL_ROWS && !q->w->turned && stream(p, q, acc, ahead)) {
         th->count.streamed[t]++;
         return;
@@ -201,8 +244,10 @@ static void multiply(const struct product *p, const struct panel *q, int64_t blo
 static void add_bias(float *acc, const struct product *p, const struct panel *q, int64_t m) {
     const float *bias = p->a->bias[q->which];
     if (!bias) return;
+    bias += q->base + q->skip;
+    acc += q->skip;
     for (int64_t i = 0; i < m; i++, acc += PANEL_ROWS)
-        p->s->be->ks.add(acc, acc, bias + q->base, q->n);
+        p->s->be->ks.add(acc, acc, bias, q->n - q->skip);
 }
 
 /* Hand the accumulators of tokens [token0, token0 + m) on. */
@@ -294,15 +339,18 @@ static void run(struct product *p) {
     assert(!a->post_norm || a->w[0]->rows <= s->limits.max_k);
     if (a->m <= 0) return;
     p->post = a->post_norm ? s->post : NULL;
-    const bool one_tile = a->m <= STREAM_TOKENS;
-    p->n_tiles = one_tile ? 1 : (a->m + TILE_TOKENS - 1) / TILE_TOKENS;
-    p->width = one_tile ? s->be->ks.stream_width[a->m] : 0;
     for (int i = 0; i < a->n_weights; i++) {
-        if (in_pairs(p, a->w[i]))
+        if (a->w[i]->dtype == DTYPE_I8)
+            p->some_int8 = true;
+        else if (in_pairs(p, a->w[i]))
             p->some_pairs = true;
         else
             p->some_plain = true;
     }
+    assert(!p->some_int8 || s->turned_int8);
+    const bool one_tile = a->m <= STREAM_TOKENS, exact = !p->some_plain && !p->some_pairs;
+    p->n_tiles = one_tile ? 1 : (a->m + TILE_TOKENS - 1) / TILE_TOKENS;
+    p->width = one_tile ? exact ? a->m : s->be->ks.stream_width[a->m] : 0;
     p->n_units = panels_of(a->w[0]);
     for (int i = 1; i < a->n_weights && !gated(a->act); i++)
         p->n_units += panels_of(a->w[i]);

@@ -52,6 +52,31 @@ static inline float exp_f32(float x) {
     return p * exp_power_of_two(half) * exp_power_of_two(i - half);
 }
 
+/* 2^t for t < 128: n the nearest integer, r = t - n exact, then 1 + r (C1 + ... + C6 r^5), minimax
+ * for the relative error on |r| <= 1/2 (2.0e-9 before they are rounded to f32). Where t is less
+ * than EXP2_LOWEST the result is 0, and so it is at EXP2_LOWEST. */
+#define EXP2_LOWEST (-200.0f)
+#define EXP2_C1     6.931471825e-01f
+#define EXP2_C2     2.402264774e-01f
+#define EXP2_C3     5.550332367e-02f
+#define EXP2_C4     9.618436918e-03f
+#define EXP2_C5     1.339887502e-03f
+#define EXP2_C6     1.535336196e-04f
+
+static inline float exp2_f32(float t) {
+    t = EXP2_LOWEST > t ? EXP2_LOWEST : t; /* NaN stays NaN */
+    const float n = (t + EXP_MAGIC) - EXP_MAGIC, r = t - n;
+    float p = fmaf(EXP2_C6, r, EXP2_C5);
+    p = fmaf(p, r, EXP2_C4);
+    p = fmaf(p, r, EXP2_C3);
+    p = fmaf(p, r, EXP2_C2);
+    p = fmaf(p, r, EXP2_C1);
+    p = fmaf(p, r, 1.0f);
+    if (p != p) return p;
+    const int32_t i = (int32_t)n, half = i >> 1; /* as exp_f32: one rounding */
+    return p * exp_power_of_two(half) * exp_power_of_two(i - half);
+}
+
 static inline float silu(float z) {
     return z / (1.0f + exp_f32(-z));
 }

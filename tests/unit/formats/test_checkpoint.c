@@ -525,6 +525,84 @@ static void digests_names_and_bytes(void **state) {
     }
 }
 
+/* A file of the kind that llama.cpp keeps a vision tower in. */
+static const char *write_projector(const char *name, float value) {
+    static const uint64_t dims[] = {1};
+    struct buf b = {0};
+    put_gguf_head(&b, 3, 1, 1);
+    put_gguf_key_string(&b, "general.architecture", "clip");
+    put_gguf_tensor(&b, "v.a", 1, dims, 0, 0);
+    put_padding(&b, 32);
+    put_bytes(&b, &value, sizeof(value));
+    put_padding(&b, 32);
+    const char *path = write_file(name, b.data, b.len);
+    buf_release(&b);
+    return path;
+}
+
+static void takes_the_one_projector_beside_a_gguf(void **state) {
+    (void)state;
+    struct checkpoint *ck;
+    char with[65], without[65], other[65];
+    const char *model = write_gguf("eyes/model.gguf");
+    const char *mmproj = write_projector("eyes/mmproj-F16.gguf", 1);
+    assert_ok(open_noting(test_path("eyes"), &ck));
+    assert_int_equal(warnings, 0);
+    const struct checkpoint *projector = checkpoint_projector(ck);
+    assert_non_null(projector);
+    assert_string_equal(checkpoint_architecture(projector), "clip");
+    assert_non_null(checkpoint_find(projector, "v.a"));
+    assert_null(checkpoint_find(ck, "v.a")); /* its tensors are its own */
+    assert_null(checkpoint_projector(projector));
+    assert_string_equal(checkpoint_files(projector)[0], "mmproj-F16.gguf");
+    assert_ok(checkpoint_digest(ck, with));
+    checkpoint_close(ck);
+
+    /* A file by its name is that file; the projector can be named then, from anywhere. */
+    assert_ok(checkpoint_open(model, &ck));
+    assert_null(checkpoint_projector(ck));
+    assert_ok(checkpoint_digest(ck, without));
+    assert_string_not_equal(with, without);
+    assert_ok(checkpoint_attach_projector(ck, mmproj));
+    assert_ok(checkpoint_digest(ck, other));
+    assert_string_equal(with, other);
+    assert_ok(checkpoint_attach_projector(ck, write_projector("elsewhere/p.gguf", 2)));
+    assert_ok(checkpoint_digest(ck, other));
+    assert_string_not_equal(with, other);
+    /* What fails changes nothing. */
+    assert_status(checkpoint_attach_projector(ck, model), KARMA_E_UNSUPPORTED);
+    assert_message_contains("expected clip, found test");
+    assert_status(checkpoint_attach_projector(ck, test_path("eyes/none.gguf")), KARMA_E_MISSING);
+    assert_non_null(checkpoint_projector(ck));
+    assert_ok(checkpoint_check_unchanged(ck));
+    write_projector("elsewhere/p.gguf", 3);
+    assert_status(checkpoint_check_unchanged(ck), KARMA_E_DIGEST);
+    assert_message_contains("p.gguf");
+    checkpoint_close(ck);
+
+    write_projector("eyes/mmproj-F32.gguf", 1);
+    assert_ok(open_noting(test_path("eyes"), &ck));
+    assert_null(checkpoint_projector(ck));
+    assert_int_equal(warnings, 1);
+    assert_non_null(strstr(last_warning, "holds 2 mmproj files"));
+    checkpoint_close(ck);
+
+    write_gguf("odd_eyes/model.gguf");
+    write_gguf("odd_eyes/mmproj.gguf"); /* of another kind: the text model is whole without it */
+    assert_ok(open_noting(test_path("odd_eyes"), &ck));
+    assert_null(checkpoint_projector(ck));
+    assert_int_equal(warnings, 1);
+    checkpoint_close(ck);
+    write_text("odd_eyes/mmproj.gguf", "GGUF");
+    refuse(test_path("odd_eyes"), KARMA_E_TRUNCATED, "mmproj.gguf");
+
+    write_text("no_eyes/config.json", config_text);
+    write_safetensors("no_eyes/model.safetensors", small_safetensors_header, 22);
+    assert_ok(checkpoint_open(test_path("no_eyes"), &ck));
+    assert_status(checkpoint_attach_projector(ck, mmproj), KARMA_E_USAGE);
+    checkpoint_close(ck);
+}
+
 static void notices_a_file_that_changed_while_open(void **state) { /* ST13 */
     (void)state;
     char digest[65];
@@ -559,8 +637,11 @@ static void survives_failing_allocations(void **state) {
     write_text("memory/tokenizer.json", "{}");
     write_part("memory2/m-00001-of-00002.gguf", 0, 2, "test", "a", 2);
     write_part("memory2/m-00002-of-00002.gguf", 1, 2, "test", "b", 2);
+    write_gguf("memory3/model.gguf");
+    write_projector("memory3/mmproj.gguf", 1);
     assert_true(for_each_failing_allocation(attempt, (void *)(uintptr_t)test_path("memory")) > 5);
     assert_true(for_each_failing_allocation(attempt, (void *)(uintptr_t)test_path("memory2")) > 5);
+    assert_true(for_each_failing_allocation(attempt, (void *)(uintptr_t)test_path("memory3")) > 5);
 }
 
 int main(void) {
@@ -585,6 +666,7 @@ int main(void) {
         test_case(says_what_a_folder_lacks),
         test_case(refuses_what_is_no_regular_file),
         test_case(digests_names_and_bytes),
+        test_case(takes_the_one_projector_beside_a_gguf),
         test_case(notices_a_file_that_changed_while_open),
         test_case(survives_failing_allocations),
     };

@@ -26,6 +26,22 @@ static void exp_is_within_two_ulps_where_it_is_finite(void **state) {
     assert_true(worst <= 2);
 }
 
+static void exp2_is_within_two_ulps_and_meets_its_end(void **state) {
+    (void)state;
+    double worst = 0;
+    for (double t = -151; t < 127.99; t += 0.000731) {
+        const double error = ulps(exp2_f32((float)t), exp2((double)(float)t));
+        if (error > worst) worst = error;
+    }
+    if (worst > 2) print_error("exp2: %.3f ulp\n", worst);
+    assert_true(worst <= 2);
+    for (int n = -149; n < 128; n++)
+        assert_true(exp2_f32((float)n) == ldexpf(1, n));
+    assert_true(exp2_f32(-150) == 0 && exp2_f32(-1e30f) == 0 && exp2_f32(-INFINITY) == 0);
+    const float nan = exp2_f32(NAN);
+    assert_true(nan != nan);
+}
+
 static void exp_meets_its_ends(void **state) {
     (void)state;
     assert_true(exp_f32(0.0f) == 1.0f && exp_f32(-0.0f) == 1.0f);
@@ -175,6 +191,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         test_case(exp_is_within_two_ulps_where_it_is_finite),
         test_case(exp_meets_its_ends),
+        test_case(exp2_is_within_two_ulps_and_meets_its_end),
         test_case(activations_are_close_to_their_formulas),
         test_case(erf_is_within_an_ulp_and_a_half),
         test_case(erf_and_its_gelu_meet_their_ends),
