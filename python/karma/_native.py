@@ -46,8 +46,33 @@ FINISH_ERROR = 3  # karma_finish_reason
 # ---- structures, as in include/karma ----
 
 
+class Image(Structure):
+    kept: Any = None  # what it points to
+
+    _fields_ = [
+        ("path", c_char_p),
+        ("bytes", c_void_p),
+        ("n_bytes", c_size_t),
+        ("name", c_char_p),
+        ("pixels", c_void_p),
+        ("width", c_int32),
+        ("height", c_int32),
+        ("channels", c_int32),
+        ("frame", c_int32),
+        ("digest", c_char_p),
+    ]
+
+
 class Message(Structure):
-    _fields_ = [("role", c_char_p), ("content", c_char_p)]
+    kept: Any = None
+
+    _fields_ = [
+        ("role", c_char_p),
+        ("content", c_char_p),
+        ("images", POINTER(Image)),
+        ("n_images", c_size_t),
+        ("images_first", c_bool),
+    ]
 
 
 class Audio(Structure):
@@ -66,6 +91,8 @@ class Audio(Structure):
 
 
 class Sample(Structure):
+    kept: Any = None
+
     _fields_ = [
         ("struct_size", c_uint32),
         ("key", c_char_p),
@@ -76,6 +103,8 @@ class Sample(Structure):
         ("expected_output", c_char_p),
         ("other_args_json", c_char_p),
         ("audio", POINTER(Audio)),
+        ("images", POINTER(Image)),
+        ("n_images", c_size_t),
     ]
 
 
@@ -163,7 +192,7 @@ ModelClass._fields_ = [
     ("embedding_dim", c_void_p),
     ("unload", c_void_p),
 ]
-CLASS_ABI = 1
+CLASS_ABI = 2
 
 
 class ModelMetaStruct(Structure):
@@ -262,6 +291,7 @@ class EvalOptions(Structure):
         ("force", c_bool),
         ("include_content", c_bool),
         ("keep_failed", c_bool),
+        ("samples_page", c_char_p),
     ]
 
 
@@ -387,7 +417,8 @@ _PROTOTYPES: Dict[str, Tuple[Any, Tuple[Any, ...]]] = {
     ),
     "karma_base_run": (c_int, (POINTER(ModelClass), c_void_p, POINTER(RunIo))),
     "karma_base_postprocess": (c_int, (POINTER(ModelClass), c_void_p, POINTER(Output))),
-    "karma_prompt_add": (c_int, (c_void_p, c_char_p, c_char_p)),
+    "karma_prompt_add_message": (c_int, (c_void_p, POINTER(Message))),
+    "karma_prompt_add_image": (c_int, (c_void_p, c_size_t, POINTER(Image))),
     "karma_prompt_raw": (c_int, (c_void_p, c_char_p)),
     "karma_output_set_text": (c_int, (POINTER(Output), c_char_p, c_size_t)),
     "karma_output_set_thinking": (c_int, (POINTER(Output), c_char_p, c_size_t)),

@@ -51,6 +51,7 @@ def evaluate(
     dry_run: bool = False,
     force: bool = False,
     include_content: bool = False,
+    samples_page: Union[str, "os.PathLike[str]", None] = None,
     progress: Optional[Progress] = None,
     **model_kwargs: Any,
 ) -> Dict[str, Any]:
@@ -85,6 +86,7 @@ def evaluate(
                 max_samples=max_samples,
                 dry_run=dry_run,
                 include_content=include_content,
+                samples_page=samples_page,
                 progress=progress,
             )
     lib = library()
@@ -109,6 +111,8 @@ def evaluate(
     options.dry_run = dry_run
     options.force = force
     options.include_content = include_content
+    if samples_page is not None:
+        options.samples_page = encode(os.fspath(samples_page), "samples_page")
     return _run(lib, model, options, progress)
 
 

@@ -39,7 +39,8 @@ extern const karma_model_class *const catalog_embedding_class;
 
 /* ---- classes ---- */
 
-extern const karma_model_class class_base; /* BaseModel, the root of all */
+extern const karma_model_class class_base;   /* BaseModel, the root of all */
+extern const karma_model_class class_vision; /* VisionModel: what models that see have in common */
 
 enum { CLASS_MAX_DEPTH = 16, CLASS_MAX_TABLES = CLASS_MAX_DEPTH + 2 };
 enum class_slot { SLOT_LOAD, SLOT_PREPROCESS, SLOT_RUN, SLOT_POSTPROCESS, SLOT_EMBED };
@@ -58,7 +59,7 @@ void class_options(const karma_model_class *cls, const karma_option_spec *tables
 /* Behaviours that classes of catalog.c share (class_thinking.c, class_base.c). */
 karma_status thinking_postprocess(karma_model *m, karma_output *o);
 karma_status channel_postprocess(karma_model *m, karma_output *o);
-karma_status few_shot_preprocess(karma_model *m, const karma_sample *sample, karma_prompt *prompt);
+karma_status channel_preprocess(karma_model *m, const karma_sample *sample, karma_prompt *prompt);
 
 /* EmbeddingModel (class_embedding.c, embedding_run.c). */
 karma_status embedding_load(karma_model *m);
@@ -91,6 +92,18 @@ karma_status speech_size(const karma_model *m, const struct model *model, int64_
 /* Add to an identity the tables that lie beside the weights. */
 karma_status speech_identity(struct arena *a, const karma_model *m, const struct checkpoint *ck,
                              struct json *object);
+
+/* Models that see (vision.c); a sample's images: vision.h. */
+karma_status vision_load(karma_model *m);
+/* To a checkpoint just opened, the vision part that an argument names. */
+karma_status vision_attach(const karma_model *m, struct checkpoint *ck);
+void vision_unload(karma_model *m);
+/* Would a run of that model look at pictures with m's arguments? */
+bool vision_is_meant(const karma_model *m, const struct model *model);
+/* Bytes beside the weights that looking takes at most; 0 where it is not meant. */
+karma_status vision_measure(const karma_model *m, const struct model *model, int64_t *bytes);
+/* Set "vision" of an info: what it sees with. */
+karma_status vision_info_json(struct arena *a, const karma_model *m, struct json *object);
 
 /* ---- models ---- */
 
@@ -156,6 +169,7 @@ struct karma_model {
     struct text_assets text;
     struct embedding *embedding; /* of EmbeddingModel, while it is loaded */
     struct speech *speech;       /* of a speech recogniser, while it is loaded */
+    struct vision *vision;       /* of one that sees, while it is loaded; NULL: it does not */
     struct corpus *corpus;       /* what run() ranks against; NULL: nothing */
 };
 
@@ -167,6 +181,8 @@ enum { NUMERICS_VERSION = 1 };
 karma_status model_load_checkpoint(karma_model *m);
 /* Of that the checkpoint, backend and weights; no tokenizer, no chat template. */
 karma_status model_load_weights(karma_model *m);
+/* What the argument dtype makes of the matrices (model_checkpoint.c). */
+enum backend_weights model_weights(const karma_model *m);
 /* Where the checkpoint of that name or path lies: checkpoint_locate(), and where that is a
  * sentence-transformers folder with the checkpoint in a part of it, that part. */
 karma_status model_locate(struct arena *a, const char *name, const char *revision,
@@ -177,6 +193,9 @@ const struct named_tensor *model_largest_tensor(const struct checkpoint *ck);
 karma_status generate_run(karma_model *m, const karma_run_io *io);
 /* How much generate_run() does at once with m's arguments. */
 karma_engine_options generate_engine_options(const karma_model *m);
+/* The same for that model, with room left for pictures under the ceiling. */
+karma_status generate_engine_room(const karma_model *m, const struct model *model,
+                                  karma_engine_options *out);
 /* Arguments whose shape no option table can say (stop, chat_template_kwargs, template_date). */
 karma_status generate_check_args(const struct json *args);
 /* What a chat template's clock shows with m's arguments. */
@@ -231,6 +250,8 @@ struct karma_prompt {
     karma_message *messages;
     size_t count, cap;
     const char *raw; /* NULL: the messages are the prompt */
+    karma_image *raw_images;
+    size_t n_raw_images;
 };
 void prompt_reset(struct karma_prompt *p);
 void prompt_release(struct karma_prompt *p);

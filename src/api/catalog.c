@@ -53,12 +53,17 @@ static const karma_option_spec gemma_options[] = {
     {.name = "few_shot",
      .type = KARMA_OPTION_BOOL,
      .default_json = "false",
-     .help = "the input is the whole prompt: no chat template"},
-    {.name = "text_only",
+     .help = "the input is the whole prompt: no chat template; images stand where it marks them"},
+    {.name = "enable_thinking",
      .type = KARMA_OPTION_BOOL,
      .default_json = "null",
      .nullable = true,
-     .help = "use the text part alone; images are not read either way"},
+     .help = "put the instruction to think silently before the system prompt (MedGemma 27B); "
+             "thought and answer come back apart"},
+    {.name = "keep_thought_markers",
+     .type = KARMA_OPTION_BOOL,
+     .default_json = "false",
+     .help = "leave thought and its marks in the answer, as upstream does"},
     {.name = NULL},
 };
 
@@ -68,9 +73,10 @@ static const karma_model_class class_gemma = {
     CLASS_HEAD,
     .name = "GemmaModel",
     .aliases = gemma_aliases,
+    .base = &class_vision,
     .options = gemma_options,
-    .help = "Gemma 3 and the MedGemma checkpoints on its general loader; text part",
-    .preprocess = few_shot_preprocess,
+    .help = "Gemma 3 and the MedGemma checkpoints on its general loader: text and images",
+    .preprocess = channel_preprocess,
     .postprocess = channel_postprocess,
 };
 
@@ -86,7 +92,7 @@ static const char *const medgemma_aliases[] = {"MedGemmaLLM", "karma.models.medg
 
 static const karma_model_class class_medgemma = {
     CLASS_HEAD,           .name = "MedGemmaModel",     .aliases = medgemma_aliases,
-    .base = &class_gemma, .options = medgemma_options, .help = "MedGemma 4B; text part",
+    .base = &class_gemma, .options = medgemma_options, .help = "MedGemma 4B: text and images",
 };
 
 static const char *const parrotlet_aliases[] = {"karma.models.parrotlet_v.ParrotletVLiteLLM", NULL};
@@ -96,7 +102,7 @@ static const karma_model_class class_parrotlet = {
     .name = "ParrotletVLiteLLM",
     .aliases = parrotlet_aliases,
     .base = &class_medgemma,
-    .help = "a fine-tuned MedGemma 4B; text part",
+    .help = "a fine-tuned MedGemma 4B: text and images",
 };
 
 static const karma_model_class class_llama = {
@@ -318,8 +324,9 @@ static const karma_model_class class_hf_embedding = {
 };
 
 const karma_model_class *const catalog_classes[] = {
-    &class_base,  &class_qwen,      &class_gemma,     &class_medgemma,     &class_parrotlet,
-    &class_llama, &class_conformer, &class_embedding, &class_hf_embedding, NULL,
+    &class_base,      &class_qwen,         &class_vision, &class_gemma,
+    &class_medgemma,  &class_parrotlet,    &class_llama,  &class_conformer,
+    &class_embedding, &class_hf_embedding, NULL,
 };
 
 const karma_model_class *const catalog_embedding_class = &class_embedding;

@@ -12,7 +12,7 @@
 #include "api/class_options.h"
 #include "base/utf8.h"
 
-static const char *const dtypes[] = {"auto", "float32", "bfloat16", "float16", NULL};
+static const char *const dtypes[] = {"auto", "float32", "bfloat16", "float16", "int8", NULL};
 static const char *const special_modes[] = {"compat", "safe", NULL};
 static const char *const truncations[] = {"none", "left", "right", "middle", NULL};
 
@@ -28,8 +28,9 @@ static const karma_option_spec options[] = {
      .type = KARMA_OPTION_STRING,
      .default_json = "\"auto\"",
      .choices = dtypes,
-     .help = "what the weights must be; they are computed as they are stored, so float32 (exact "
-             "widening) and auto fit every checkpoint and any other must be its own"},
+     .help = "auto and float32 (exact widening): compute the weights as they are stored; bfloat16 "
+             "and float16: the same, and they must be stored so; int8: make 8-bit matrices of "
+             "them while loading, which takes less memory and time and changes answers a little"},
     {.name = "threads",
      .type = KARMA_OPTION_INT,
      .default_json = "0",
@@ -125,6 +126,29 @@ static const karma_option_spec options[] = {
     {.name = NULL},
 };
 
+/* Which turn of a conversation the sample's own images belong to: the last of the user's. */
+static karma_status turn_of_images(const karma_sample *sample, size_t *turn) {
+    *turn = sample->n_messages;
+    for (size_t i = 0; sample->n_images > 0 && i < sample->n_messages; i++)
+        if (sample->conversation[i].role && strcmp(sample->conversation[i].role, "user") == 0)
+            *turn = i;
+    if (sample->n_images == 0 || *turn < sample->n_messages) return KARMA_OK;
+    return status_fail(
+        KARMA_E_MISSING,
+        "the sample has images, and its conversation no user turn to show them with");
+}
+
+static karma_status add_turns(const karma_sample *sample, karma_prompt *prompt) {
+    size_t turn;
+    karma_status st = turn_of_images(sample, &turn);
+    for (size_t i = 0; st == KARMA_OK && i < sample->n_messages; i++) {
+        st = karma_prompt_add_message(prompt, &sample->conversation[i]);
+        for (size_t k = 0; st == KARMA_OK && i == turn && k < sample->n_images; k++)
+            st = karma_prompt_add_image(prompt, karma_prompt_count(prompt) - 1, &sample->images[k]);
+    }
+    return st;
+}
+
 /* The end of the sample's own messages: a system prompt goes first unless one leads. */
 karma_status base_preprocess(karma_model *m, const karma_sample *sample, karma_prompt *prompt) {
     bool has_turns = sample->n_messages > 0;
@@ -132,7 +156,10 @@ karma_status base_preprocess(karma_model *m, const karma_sample *sample, karma_p
         return status_fail(KARMA_E_UNSUPPORTED,
                            "the sample has sound, which a model of text cannot "
                            "hear");
-    if (!has_turns && !sample->input)
+    if (sample->n_images > 0 && !sample->images)
+        return status_fail(KARMA_E_MISSING, "the sample has %zu images, and none are there",
+                           sample->n_images);
+    if (!has_turns && !sample->input && sample->n_images == 0)
         return status_fail(KARMA_E_MISSING, "the sample has neither input nor conversation");
     const char *system = sample->system_prompt;
     if (!system || !*system) system = model_arg_str(m, "system_prompt", NULL);
@@ -140,18 +167,12 @@ karma_status base_preprocess(karma_model *m, const karma_sample *sample, karma_p
                  strcmp(sample->conversation[0].role, "system") == 0;
     karma_status st = KARMA_OK;
     if (system && *system && !leads) st = karma_prompt_add(prompt, "system", system);
-    if (!has_turns) return st < 0 ? st : karma_prompt_add(prompt, "user", sample->input);
-    for (size_t i = 0; st == KARMA_OK && i < sample->n_messages; i++)
-        st =
-            karma_prompt_add(prompt, sample->conversation[i].role, sample->conversation[i].content);
-    return st;
-}
-
-/* With few_shot the input is the whole prompt, as upstream's class does it. */
-karma_status few_shot_preprocess(karma_model *m, const karma_sample *sample, karma_prompt *prompt) {
-    if (!model_arg_bool(m, "few_shot", false)) return base_preprocess(m, sample, prompt);
-    if (!sample->input) return status_fail(KARMA_E_MISSING, "few_shot needs a sample with input");
-    return karma_prompt_raw(prompt, sample->input);
+    if (st < 0 || has_turns) return st < 0 ? st : add_turns(sample, prompt);
+    const karma_message turn = {.role = "user",
+                                .content = sample->input ? sample->input : "",
+                                .images = sample->images,
+                                .n_images = sample->n_images};
+    return karma_prompt_add_message(prompt, &turn);
 }
 
 /* What Python's str.strip() takes. */

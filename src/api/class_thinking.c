@@ -65,8 +65,48 @@ karma_status thinking_postprocess(karma_model *m, karma_output *o) {
     return base_postprocess(m, o);
 }
 
+/* What the published examples begin the system's words with to have the model think. */
+static const char think_silently[] = "SYSTEM INSTRUCTION: think silently if needed.";
+
+static karma_status ask_to_think(karma_prompt *prompt, karma_prompt *asked) {
+    const size_t n = karma_prompt_count(prompt);
+    const karma_message *first = karma_prompt_get(prompt, 0);
+    const bool leads = first && strcmp(first->role, "system") == 0;
+    struct buf text = {0};
+    karma_status st = buf_puts(&text, think_silently);
+    if (st == KARMA_OK && leads) st = buf_printf(&text, " %s", first->content);
+    if (st == KARMA_OK) st = karma_prompt_add(asked, "system", buf_str(&text));
+    for (size_t i = leads; st == KARMA_OK && i < n; i++)
+        st = karma_prompt_add_message(asked, karma_prompt_get(prompt, i));
+    buf_release(&text);
+    return st;
+}
+
+/* With few_shot the input is the whole prompt, as upstream's class does it; images stand where it
+ * marks them. */
+static karma_status few_shot_preprocess(const karma_sample *sample, karma_prompt *prompt) {
+    if (!sample->input) return status_fail(KARMA_E_MISSING, "few_shot needs a sample with input");
+    if (sample->n_images > 0 && !sample->images)
+        return status_fail(KARMA_E_MISSING, "the sample has %zu images, and none are there",
+                           sample->n_images);
+    karma_status st = karma_prompt_raw(prompt, sample->input);
+    for (size_t i = 0; st == KARMA_OK && i < sample->n_images; i++)
+        st = karma_prompt_add_image(prompt, 0, &sample->images[i]);
+    return st;
+}
+
+karma_status channel_preprocess(karma_model *m, const karma_sample *sample, karma_prompt *prompt) {
+    if (model_arg_bool(m, "few_shot", false)) return few_shot_preprocess(sample, prompt);
+    if (!model_arg_bool(m, "enable_thinking", false)) return base_preprocess(m, sample, prompt);
+    struct karma_prompt plain = {0};
+    karma_status st = base_preprocess(m, sample, &plain);
+    if (st == KARMA_OK) st = ask_to_think(&plain, prompt);
+    prompt_release(&plain);
+    return st;
+}
+
 /* "<unused94>thought\n...<unused95>answer", as the larger medical checkpoints write when asked to
- * think. Text that does not begin so is an answer. */
+ * think. Text that does not begin so is an answer; upstream leaves the marks in it. */
 karma_status channel_postprocess(karma_model *m, karma_output *o) {
     static const char open[] = "<unused94>", label[] = "thought", close[] = "<unused95>";
     const char *text = o->text ? o->text : "";
@@ -74,7 +114,8 @@ karma_status channel_postprocess(karma_model *m, karma_output *o) {
     strip_range(text, strlen(text), &begin, &end);
     const char *body = text + begin;
     size_t len = end - begin;
-    if (!starts_with(body, len, open)) return base_postprocess(m, o);
+    if (!starts_with(body, len, open) || model_arg_bool(m, "keep_thought_markers", false))
+        return base_postprocess(m, o);
     body += strlen(open);
     len -= strlen(open);
     const char *stop = find(body, len, close);

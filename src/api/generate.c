@@ -1,15 +1,15 @@
 /*
- * generate.c - the base class's run: samples to prompts, prompts through the batched engine, texts
- * to answers. The engine always has a few requests more than it computes at once, so a place that
- * falls free is filled in the next step. Samples are taken in the order they come and handed on in
- * the order they end; what one gives does not depend on the others.
+ * generate.c - the base class's run: samples to prompts, images encoded for them, prompts through
+ * the batched engine, texts to answers. The engine always has a few requests more than it computes
+ * at once, so a place that falls free is filled in the next step. Samples are taken in the order
+ * they come and handed on in the order they end; what one gives does not depend on the others.
  *
  * A sample that cannot be asked or answered is an output with a status. Only a failing engine, a
  * failing sink or a cancellation ends the run.
  */
 #include <string.h>
 
-#include "api/api.h"
+#include "api/vision.h"
 #include "base/mem.h"
 #include "engine/engine.h"
 
@@ -151,6 +151,8 @@ struct run {
     struct buf text;
     struct tokens ids;
     struct output_box box;
+    struct vision_run vision;
+    bool stopped;    /* cancelled while an image was encoded */
     karma_status st; /* < 0: the run has ended */
 };
 
@@ -264,18 +266,20 @@ static bool opens_thought(const struct buf *text) {
            memcmp(buf_str(text) + end - strlen(mark), mark, strlen(mark)) == 0;
 }
 
-/* The ids of the prompt in r->ids. */
-static karma_status make_ids(struct run *r, struct job *job) {
+/* The ids of the prompt in r->ids. marks: of its images; NULL for a model that does not see. */
+static karma_status make_ids(struct run *r, struct job *job, const struct image_marks *marks) {
     const struct text_assets *t = &r->m->text;
     const struct karma_prompt *p = &r->prompt;
+    struct render_options render = r->render;
     size_t n_special = 0;
     karma_status st;
+    render.marks = marks;
     r->ids.count = 0;
     buf_clear(&r->text);
     if (p->raw)
-        st = text_encode_raw(t, p->raw, r->render.safe, &r->ids, &n_special);
+        st = text_encode_raw(t, p->raw, &render, &r->ids, &n_special);
     else
-        st = text_render(t, p->messages, p->count, &r->render, &r->text, &r->ids, &n_special);
+        st = text_render(t, p->messages, p->count, &render, &r->text, &r->ids, &n_special);
     if (st < 0) return st;
     if (n_special > 0) job->flags |= KARMA_OUTPUT_SPECIAL_IN_TEXT;
     job->prompt_opens_thought = opens_thought(&r->text);
@@ -283,12 +287,11 @@ static karma_status make_ids(struct run *r, struct job *job) {
     return KARMA_OK;
 }
 
-static karma_status prepare(struct run *r, const karma_sample *sample, struct job *job) {
-    prompt_reset(&r->prompt);
-    if (sample->key && !(job->key = mem_strdup(sample->key))) return KARMA_E_NOMEM;
-    karma_status st = checked_preprocess(r->m, sample, &r->prompt);
-    if (st == KARMA_OK) st = make_ids(r, job);
-    if (st < 0) return st;
+static karma_status submit_ids(struct run *r, struct job *job, const struct sight *sight) {
+    const struct engine_prompt prompt = {.tokens = r->ids.ids,
+                                         .n_tokens = r->ids.count,
+                                         .spans = sight->spans,
+                                         .n_spans = sight->n_pictures};
     karma_generate_options g = r->generate;
     g.stream_key = is_made_key(job->key) ? NULL : job->key;
     karma_thought thought = r->thought;
@@ -296,8 +299,27 @@ static karma_status prepare(struct run *r, const karma_sample *sample, struct jo
         thought.begun = job->prompt_opens_thought;
         g.thought = &thought;
     }
-    return engine_submit(r->engine, job->key, r->ids.ids, r->ids.count, &g, on_done,
-                         r->io->stream ? on_text : NULL, job);
+    return engine_submit_prompt(r->engine, job->key, &prompt, &g, on_done,
+                                r->io->stream ? on_text : NULL, job);
+}
+
+static karma_status prepare(struct run *r, const karma_sample *sample, struct job *job) {
+    struct sight sight = {0};
+    bool sees = false;
+    prompt_reset(&r->prompt);
+    if (sample->key && !(job->key = mem_strdup(sample->key))) return KARMA_E_NOMEM;
+    karma_status st = checked_preprocess(r->m, sample, &r->prompt);
+    if (st == KARMA_OK) st = sight_begin(&r->vision, &r->prompt, &sight, &sees);
+    if (st == KARMA_OK) st = make_ids(r, job, sees ? &sight.marks : NULL);
+    if (st == KARMA_OK && sees)
+        st = sight_place(&r->vision, &sight, &r->ids, engine_n_ctx(r->engine));
+    if (st == KARMA_OK && sees) {
+        st = sight_encode(&r->vision, &sight);
+        r->stopped = st == KARMA_E_CANCELLED;
+    }
+    if (st == KARMA_OK) st = submit_ids(r, job, &sight);
+    sight_release(&sight);
+    return st;
 }
 
 static void submit(struct run *r, const karma_sample *sample) {
@@ -310,7 +332,7 @@ static void submit(struct run *r, const karma_sample *sample) {
 
 /* Fill the queue; *drained: there are no more samples. */
 static void take_samples(struct run *r, bool *drained) {
-    while (!*drained && r->st == KARMA_OK && r->free_jobs) {
+    while (!*drained && !r->stopped && r->st == KARMA_OK && r->free_jobs) {
         const karma_sample *sample = NULL;
         karma_status st = r->io->next(r->io->user, &sample);
         if (st == KARMA_DONE)
@@ -331,6 +353,24 @@ karma_engine_options generate_engine_options(const karma_model *m) {
     options.max_memory_mb = model_arg_int(m, "max_memory_mb", 0);
     options.n_ctx = (int32_t)model_arg_int(m, "n_ctx", 0);
     return options;
+}
+
+karma_status generate_engine_room(const karma_model *m, const struct model *model,
+                                  karma_engine_options *out) {
+    int64_t bytes;
+    *out = generate_engine_options(m);
+    karma_status st = vision_measure(m, model, &bytes);
+    if (st < 0 || bytes == 0) return st;
+    const int64_t ceiling =
+        out->max_memory_mb ? out->max_memory_mb : (int64_t)(engine_ceiling(model) >> 20);
+    const int64_t taken = (bytes >> 20) + 1;
+    if (ceiling <= taken)
+        return status_fail(KARMA_E_LIMIT,
+                           "memory: %lld MiB for images, and %lld allowed for all; text_only does "
+                           "without images",
+                           (long long)taken, (long long)ceiling);
+    out->max_memory_mb = ceiling - taken;
+    return KARMA_OK;
 }
 
 static karma_status one_id(const struct tokenizer *t, const char *mark, int32_t *id) {
@@ -369,16 +409,18 @@ static karma_status bound_thought(struct run *r) {
 
 static karma_status begin(struct run *r) {
     const karma_model *m = r->m;
-    const karma_engine_options options = generate_engine_options(m);
+    karma_engine_options options;
     r->truncate = model_arg_str(m, "truncate", "none");
     r->render.safe = strcmp(model_arg_str(m, "special_tokens", "compat"), "safe") == 0;
     karma_status st = generate_options(&r->arena, m, &r->generate);
     if (st == KARMA_OK) st = bound_thought(r);
     if (st == KARMA_OK) st = template_variables(&r->arena, m, &r->render.variables);
     if (st == KARMA_OK) st = generate_clock(m, &r->render.now_s);
+    if (st == KARMA_OK) st = generate_engine_room(m, m->model, &options);
     if (st == KARMA_OK) st = engine_create(m->model, m->text.tokenizer, &options, &r->engine);
     if (st < 0) return st;
     r->bytes = engine_bytes(r->engine);
+    r->vision = (struct vision_run){.m = r->m, .io = r->io, .engine_bytes = r->bytes};
     model_count_cache(r->m, r->bytes);
     r->n_jobs = (size_t)options.max_sequences * 2;
     r->jobs = arena_calloc(&r->arena, r->n_jobs, sizeof(*r->jobs));
@@ -391,6 +433,7 @@ static karma_status begin(struct run *r) {
 }
 
 static void end(struct run *r) {
+    vision_run_end(&r->vision);
     engine_destroy(r->engine);
     model_count_cache(r->m, -r->bytes);
     for (size_t i = 0; r->jobs && i < r->n_jobs; i++)
@@ -423,6 +466,10 @@ karma_status generate_run(karma_model *m, const karma_run_io *io) {
             break;
         }
         take_samples(&r, &drained);
+        if (r.stopped && r.st == KARMA_OK) {
+            engine_cancel(r.engine);
+            r.st = status_fail(KARMA_E_CANCELLED, "cancelled");
+        }
         if (r.st < 0 || r.in_flight == 0) break;
         st = engine_step(r.engine, &active);
         if (st < 0 && r.st == KARMA_OK) r.st = st;

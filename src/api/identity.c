@@ -17,9 +17,13 @@
 /* Arguments that no answer depends on, of every class. */
 static const char *const speed_only[] = {
     "model_name_or_path", "device",        "dtype",    "threads",
-    "max_memory_mb",      "max_sequences", "fallback", "plugin_timeout_s"};
+    "max_memory_mb",      "max_sequences", "fallback", "plugin_timeout_s",
+    "image_cache_mb",     "mmproj"}; /* its bytes are the checkpoint's */
 
-static bool is_speed_only(const char *name) {
+static bool is_speed_only(const struct json_member *argument) {
+    const char *name = argument->key;
+    if (strcmp(name, "dtype") == 0 && strcmp(json_str(argument->value, ""), "int8") == 0)
+        return false; /* the others say what is stored */
     for (size_t i = 0; i < sizeof(speed_only) / sizeof(speed_only[0]); i++)
         if (strcmp(speed_only[i], name) == 0) return true;
     return false;
@@ -54,7 +58,7 @@ static karma_status sorted(struct arena *a, const struct json *value, bool skip,
         qsort(members, n, sizeof(*members), by_key);
         for (size_t i = 0; st == KARMA_OK && i < n; i++) {
             const struct json *item;
-            if (skip && is_speed_only(members[i]->key)) continue;
+            if (skip && is_speed_only(members[i])) continue;
             st = sorted(a, members[i]->value, false, &item);
             if (st == KARMA_OK) st = json_set(a, object, members[i]->key, item);
         }
@@ -95,12 +99,14 @@ static karma_status add_checkpoint(struct arena *a, karma_model *m, struct json 
     if (!ck) {
         st = model_locate(a, m->plan.path, m->plan.revision, &path);
         if (st == KARMA_OK) st = checkpoint_open(path, &opened);
+        if (st == KARMA_OK) st = vision_attach(m, opened);
         ck = opened;
         /* A class that loads in its own way need not have a checkpoint. One that is there but could
          * not be read for want of memory or by a fault is another matter. */
         if (st < 0 && karma_status_exit(st) != karma_status_exit(KARMA_E_NOMEM) &&
             class_holder(m->plan.cls, SLOT_LOAD) != &class_base) {
             *found = false;
+            checkpoint_close(opened);
             return KARMA_OK;
         }
     }

@@ -421,7 +421,7 @@ static karma_status isolated_preprocess(karma_model *m, const karma_sample *samp
         st = o && body ? wire_put_sample(a, body, sample) : KARMA_E_NOMEM;
         if (st == KARMA_OK) st = json_set(a, o, "sample", body);
         if (st == KARMA_OK) st = ask(&t, o);
-        if (st == KARMA_OK) st = wire_get_prompt(t.done, prompt);
+        if (st == KARMA_OK) st = wire_get_prompt(a, t.done, prompt);
     }
     end(&t);
     return st;

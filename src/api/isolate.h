@@ -55,7 +55,7 @@ karma_status wire_get_sample(struct arena *a, const struct json *o, karma_sample
 karma_status wire_put_output(struct arena *a, struct json *o, const karma_output *output);
 karma_status wire_get_output(struct arena *a, const struct json *o, karma_output *out);
 karma_status wire_put_prompt(struct arena *a, struct json *o, const struct karma_prompt *prompt);
-karma_status wire_get_prompt(const struct json *o, karma_prompt *out);
+karma_status wire_get_prompt(struct arena *a, const struct json *o, karma_prompt *out);
 /* A list of strings. */
 karma_status wire_put_strings(struct arena *a, struct json *o, const char *key,
                               const char *const *list, size_t n);

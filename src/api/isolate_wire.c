@@ -6,6 +6,7 @@
 
 #include "api/isolate.h"
 #include "base/mem.h"
+#include "base/size.h"
 #include "base/utf8.h"
 
 enum { MAX_TOKENS = 1 << 28, MAX_TOP = 1000, FLOAT_DIGITS = 8 };
@@ -255,6 +256,83 @@ static karma_status get_audio(struct arena *a, const struct json *sample, const 
     return KARMA_OK;
 }
 
+/* Images go as they are given: a path is opened by the child. */
+static karma_status put_image(struct arena *a, struct json *list, const karma_image *im) {
+    struct json *o = json_new_object(a);
+    karma_status st = o ? wire_put_str(a, o, "path", im->path) : KARMA_E_NOMEM;
+    if (st == KARMA_OK) st = wire_put_str(a, o, "name", im->name);
+    if (st == KARMA_OK) st = wire_put_str(a, o, "digest", im->digest);
+    if (st == KARMA_OK && im->bytes) st = put_bytes(a, o, "bytes", im->bytes, im->n_bytes);
+    if (st == KARMA_OK && !im->path && !im->bytes && im->pixels) {
+        size_t n;
+        if (im->width < 1 || im->height < 1 || im->channels < 1 ||
+            !mul_size((size_t)im->width, (size_t)im->height, &n) ||
+            !mul_size(n, (size_t)im->channels, &n))
+            return status_fail(KARMA_E_RANGE, "an image of %d x %d pixels with %d channels",
+                               im->width, im->height, im->channels);
+        st = put_bytes(a, o, "pixels", im->pixels, n);
+    }
+    const int32_t numbers[] = {im->width, im->height, im->channels, im->frame};
+    if (st == KARMA_OK) st = put_ints(a, o, "numbers", numbers, 4);
+    return st < 0 ? st : json_push(a, list, o);
+}
+
+static karma_status put_images(struct arena *a, struct json *o, const karma_image *images,
+                               size_t n) {
+    if (n == 0) return KARMA_OK;
+    if (!images) return status_fail(KARMA_E_MISSING, "%zu images, and none are there", n);
+    struct json *list = json_new_array(a);
+    karma_status st = list ? KARMA_OK : KARMA_E_NOMEM;
+    for (size_t i = 0; st == KARMA_OK && i < n; i++)
+        st = put_image(a, list, &images[i]);
+    return st < 0 ? st : json_set(a, o, "images", list);
+}
+
+static karma_status get_image(struct arena *a, const struct json *o, karma_image *out) {
+    const int32_t *numbers;
+    const void *pixels;
+    size_t n_numbers, n_pixels;
+    karma_status st = get_str(o, "path", &out->path);
+    if (st == KARMA_OK) st = get_str(o, "name", &out->name);
+    if (st == KARMA_OK) st = get_str(o, "digest", &out->digest);
+    if (st == KARMA_OK) st = get_bytes(a, o, "bytes", &out->bytes, &out->n_bytes);
+    if (st == KARMA_OK) st = get_bytes(a, o, "pixels", &pixels, &n_pixels);
+    if (st == KARMA_OK) st = get_ints(a, o, "numbers", 4, &numbers, &n_numbers);
+    if (st == KARMA_OK && n_numbers != 4)
+        st = status_fail(KARMA_E_SHAPE, "numbers: %zu, expected 4", n_numbers);
+    if (st < 0) return st;
+    out->width = numbers[0];
+    out->height = numbers[1];
+    out->channels = numbers[2];
+    out->frame = numbers[3];
+    if (!pixels) return KARMA_OK;
+    size_t want = 0;
+    if (out->width < 1 || out->height < 1 || out->channels < 1 ||
+        !mul_size((size_t)out->width, (size_t)out->height, &want) ||
+        !mul_size(want, (size_t)out->channels, &want) || want != n_pixels)
+        return status_fail(KARMA_E_SHAPE, "pixels: %zu bytes for %d x %d with %d channels",
+                           n_pixels, out->width, out->height, out->channels);
+    out->pixels = pixels;
+    return KARMA_OK;
+}
+
+static karma_status get_images(struct arena *a, const struct json *o, const karma_image **out,
+                               size_t *n) {
+    const struct json *list;
+    *out = NULL;
+    *n = 0;
+    if (!json_get(o, "images")) return KARMA_OK;
+    karma_status st = need_array(o, "images", &list);
+    if (st < 0) return st;
+    karma_image *images = arena_calloc(a, json_count(list) + 1, sizeof(*images));
+    if (!images) return KARMA_E_NOMEM;
+    for (size_t i = 0; st == KARMA_OK && i < json_count(list); i++)
+        st = get_image(a, json_at(list, i), &images[i]);
+    *out = images;
+    *n = json_count(list);
+    return st;
+}
+
 static karma_status put_messages(struct arena *a, struct json *o, const char *key,
                                  const karma_message *messages, size_t n) {
     struct json *all = json_new_array(a);
@@ -263,9 +341,20 @@ static karma_status put_messages(struct arena *a, struct json *o, const char *ke
         struct json *one = json_new_object(a);
         st = one ? wire_put_str(a, one, "role", messages[i].role) : KARMA_E_NOMEM;
         if (st == KARMA_OK) st = wire_put_str(a, one, "content", messages[i].content);
+        if (st == KARMA_OK) st = put_images(a, one, messages[i].images, messages[i].n_images);
+        if (st == KARMA_OK && messages[i].images_first)
+            st = json_set(a, one, "images_first", json_new_bool(a, true));
         if (st == KARMA_OK) st = json_push(a, all, one);
     }
     return st < 0 ? st : json_set(a, o, key, all);
+}
+
+static karma_status get_message(struct arena *a, const struct json *o, karma_message *out) {
+    karma_status st = get_str(o, "role", &out->role);
+    if (st == KARMA_OK) st = get_str(o, "content", &out->content);
+    if (st == KARMA_OK) st = get_images(a, o, &out->images, &out->n_images);
+    if (st == KARMA_OK) st = json_field_bool(o, "images_first", false, &out->images_first);
+    return st;
 }
 
 karma_status wire_put_sample(struct arena *a, struct json *o, const karma_sample *s) {
@@ -276,6 +365,7 @@ karma_status wire_put_sample(struct arena *a, struct json *o, const karma_sample
     if (st == KARMA_OK) st = wire_put_str(a, o, "system_prompt", s->system_prompt);
     if (st == KARMA_OK) st = wire_put_str(a, o, "expected_output", s->expected_output);
     if (st == KARMA_OK) st = put_audio(a, o, s->audio);
+    if (st == KARMA_OK) st = put_images(a, o, s->images, s->n_images);
     return st < 0 ? st : wire_put_str(a, o, "other_args_json", s->other_args_json);
 }
 
@@ -288,34 +378,45 @@ karma_status wire_get_sample(struct arena *a, const struct json *o, karma_sample
     if (st == KARMA_OK) st = get_str(o, "expected_output", &out->expected_output);
     if (st == KARMA_OK) st = get_str(o, "other_args_json", &out->other_args_json);
     if (st == KARMA_OK) st = get_audio(a, o, &out->audio);
+    if (st == KARMA_OK) st = get_images(a, o, &out->images, &out->n_images);
     if (st < 0 || !turns) return st;
     if (!json_is_array(turns)) return need_array(o, "conversation", &turns);
     karma_message *messages = arena_calloc(a, json_count(turns) + 1, sizeof(*messages));
     if (!messages) return KARMA_E_NOMEM;
-    for (size_t i = 0; st == KARMA_OK && i < json_count(turns); i++) {
-        st = get_str(json_at(turns, i), "role", &messages[i].role);
-        if (st == KARMA_OK) st = get_str(json_at(turns, i), "content", &messages[i].content);
-    }
+    for (size_t i = 0; st == KARMA_OK && i < json_count(turns); i++)
+        st = get_message(a, json_at(turns, i), &messages[i]);
     out->conversation = messages;
     out->n_messages = json_count(turns);
     return st;
 }
 
 karma_status wire_put_prompt(struct arena *a, struct json *o, const struct karma_prompt *p) {
-    if (p->raw) return wire_put_str(a, o, "prompt", p->raw);
-    return put_messages(a, o, "messages", p->messages, p->count);
+    if (!p->raw) return put_messages(a, o, "messages", p->messages, p->count);
+    karma_status st = wire_put_str(a, o, "prompt", p->raw);
+    return st < 0 ? st : put_images(a, o, p->raw_images, p->n_raw_images);
 }
 
-karma_status wire_get_prompt(const struct json *o, karma_prompt *out) {
-    const char *raw, *role, *content;
+static karma_status get_raw_prompt(struct arena *a, const struct json *o, const char *raw,
+                                   karma_prompt *out) {
+    const karma_image *images;
+    size_t n;
+    karma_status st = karma_prompt_raw(out, raw);
+    if (st == KARMA_OK) st = get_images(a, o, &images, &n);
+    for (size_t i = 0; st == KARMA_OK && i < n; i++)
+        st = karma_prompt_add_image(out, 0, &images[i]);
+    return st;
+}
+
+karma_status wire_get_prompt(struct arena *a, const struct json *o, karma_prompt *out) {
+    const char *raw;
     const struct json *messages;
     karma_status st = get_str(o, "prompt", &raw);
-    if (st < 0 || raw) return st < 0 ? st : karma_prompt_raw(out, raw);
+    if (st < 0 || raw) return st < 0 ? st : get_raw_prompt(a, o, raw, out);
     st = need_array(o, "messages", &messages);
     for (size_t i = 0; st == KARMA_OK && i < json_count(messages); i++) {
-        st = get_str(json_at(messages, i), "role", &role);
-        if (st == KARMA_OK) st = get_str(json_at(messages, i), "content", &content);
-        if (st == KARMA_OK) st = karma_prompt_add(out, role, content);
+        karma_message message = {0};
+        st = get_message(a, json_at(messages, i), &message);
+        if (st == KARMA_OK) st = karma_prompt_add_message(out, &message);
     }
     return st;
 }

@@ -89,6 +89,7 @@ static void set_loaded(struct setter *s, const karma_model *m) {
     set_str(s, "architecture", checkpoint_architecture(m->ck));
     set_str(s, "container", checkpoint_container(m->ck) == CONTAINER_GGUF ? "gguf" : "huggingface");
     set_str(s, "dtype", largest ? largest->dtype_name : NULL);
+    set_str(s, "weights", m->be->weights == WEIGHTS_STORED ? "as stored" : "int8");
     set_int(s, "weight_bytes", (int64_t)info->weight_bytes);
     set_int(s, "private_bytes", (int64_t)info->private_bytes);
     set_int(s, "max_position_embeddings", info->max_position_embeddings);
@@ -98,6 +99,7 @@ static void set_loaded(struct setter *s, const karma_model *m) {
     if (m->embedding) set_int(s, "embedding_dim", karma_model_embedding_dim(m, NULL));
     set_str(s, "chat_template", m->text.template_source);
     set_ids(s, "eos_token_ids", m->text.end_tokens, m->text.n_end_tokens);
+    if (s->st == KARMA_OK) s->st = vision_info_json(&s->arena, m, s->object);
     if (checkpoint_has_code(m->ck))
         set_str(s, "note", "checkpoint contains code; karma never runs it");
 }

@@ -44,15 +44,20 @@ static bool embeds(const karma_model *m) {
 /* What a run would reserve. Where it cannot have that under the ceiling: what it would like to. */
 static karma_status engine_part(const karma_model *m, const struct model *model, int64_t *out) {
     struct engine_size size = {0};
-    karma_engine_options options = generate_engine_options(m);
+    karma_engine_options options;
+    int64_t images;
+    karma_status st = vision_measure(m, model, &images);
+    if (st == KARMA_OK) st = generate_engine_room(m, model, &options);
+    if (st == KARMA_E_LIMIT) options.max_memory_mb = INT64_MAX >> 21;
+    if (st < 0 && st != KARMA_E_LIMIT) return st;
     if (options.n_ctx > model->info.max_position_embeddings)
         options.n_ctx = model->info.max_position_embeddings; /* the run will refuse it */
-    karma_status st = engine_measure(model, &options, &size);
+    st = engine_measure(model, &options, &size);
     if (st == KARMA_E_LIMIT) {
         options.max_memory_mb = INT64_MAX >> 21;
         st = engine_measure(model, &options, &size);
     }
-    *out = (int64_t)(size.cache_bytes + size.scratch_bytes);
+    *out = (int64_t)(size.cache_bytes + size.scratch_bytes) + images;
     return st;
 }
 
@@ -78,8 +83,10 @@ static karma_status run_size(const karma_model *m, const struct model *model, in
 
 karma_status model_check_memory(const karma_model *m) {
     struct engine_size size;
-    karma_engine_options options = generate_engine_options(m);
+    karma_engine_options options;
     if (!(m->model->info.can & FAMILY_GENERATE)) return KARMA_OK;
+    karma_status st = generate_engine_room(m, m->model, &options);
+    if (st < 0) return status_prefix(st, "%s", status_quote_path(m->plan.name));
     if (options.n_ctx > m->model->info.max_position_embeddings)
         return KARMA_OK; /* a mistake of the arguments, and the run's to tell */
     return status_prefix(engine_measure(m->model, &options, &size), "%s",
@@ -108,10 +115,12 @@ static karma_status estimate(const karma_model *m, karma_memory *out) {
     const size_t before = mem_live_bytes();
     karma_status st = model_locate(&a, m->plan.path, m->plan.revision, &path);
     if (st == KARMA_OK) st = checkpoint_open(path, &ck);
+    if (st == KARMA_OK) st = vision_attach(m, ck);
     if (st == KARMA_OK) st = model_name_tensors(ck);
     if (st == KARMA_OK)
         st = backend_create(model_arg_str(m, "device", "auto"), (int)model_arg_int(m, "threads", 0),
                             &be);
+    if (st == KARMA_OK && model_weights(m) == WEIGHTS_INT8) be->weights = WEIGHTS_INT8_SIZE;
     if (st == KARMA_OK) st = model_load(ck, be, &model);
     if (st == KARMA_OK) {
         const size_t now = mem_live_bytes();

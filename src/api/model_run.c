@@ -247,7 +247,12 @@ karma_status karma_model_run_with_metadata(karma_model *m, const karma_sample *c
 /* ---- the hooks by themselves ---- */
 
 static karma_status prompt_json(struct arena *a, const struct karma_prompt *p, struct json *o) {
-    if (p->raw) return put_str(a, o, "prompt", p->raw);
+    if (p->raw) {
+        karma_status put = put_str(a, o, "prompt", p->raw);
+        return put < 0 || !p->n_raw_images
+                   ? put
+                   : json_set(a, o, "images", json_new_int(a, (int64_t)p->n_raw_images));
+    }
     struct json *list = json_new_array(a);
     karma_status st = list ? KARMA_OK : KARMA_E_NOMEM;
     for (size_t i = 0; st == KARMA_OK && i < p->count; i++) {
@@ -255,6 +260,8 @@ static karma_status prompt_json(struct arena *a, const struct karma_prompt *p, s
         if (!message) return KARMA_E_NOMEM;
         st = put_str(a, message, "role", p->messages[i].role);
         if (st == KARMA_OK) st = put_str(a, message, "content", p->messages[i].content);
+        if (st == KARMA_OK && p->messages[i].n_images)
+            st = json_set(a, message, "images", json_new_int(a, (int64_t)p->messages[i].n_images));
         if (st == KARMA_OK) st = json_push(a, list, message);
     }
     return st < 0 ? st : json_set(a, o, "messages", list);

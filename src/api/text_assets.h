@@ -40,20 +40,40 @@ karma_generate_options text_reference_defaults(void);
 karma_status text_assets_files(struct arena *a, const struct checkpoint *ck,
                                const char *const **names, size_t *count);
 
-struct render_options {
-    const struct json *variables; /* for the template; may be NULL */
-    bool safe;                    /* control-token text inside the messages is plain text */
-    int64_t now_s;                /* what the template's clock shows */
+/* What stands in a prompt for pictures, as the reference's processor has it: each `begin` in the
+ * text becomes begin, soft tokens and end with blank lines around, and again for each part it is
+ * shown in. */
+struct image_marks {
+    const char *begin, *soft, *end; /* "<start_of_image>", "<image_soft_token>", "<end_of_image>" */
+    int32_t tokens_per_image;
+    const size_t *n_crops; /* [n_images]: parts beside the whole picture */
+    size_t n_images;
 };
-/* Messages to ids, and to text if text is not NULL. Without a template: one user message, a system
- * message before it allowed, is their contents joined by a blank line, with the tokenizer's own
- * special tokens; more is E_UNSUPPORTED. *n_special: control tokens spelt inside the messages. */
+
+struct render_options {
+    const struct json *variables;    /* for the template; may be NULL */
+    bool safe;                       /* control-token text inside the messages is plain text */
+    int64_t now_s;                   /* what the template's clock shows */
+    const struct image_marks *marks; /* NULL: marks of pictures are tokens like others */
+};
+/* Messages to ids, and to text (before pictures take their room) if text is not NULL. Without a
+ * template: one user message, a system message before it allowed, is their contents joined by a
+ * blank line, with the tokenizer's own special tokens; more is E_UNSUPPORTED. *n_special: control
+ * tokens spelt inside the messages. E_SHAPE: the marks of pictures in the text are not as many as
+ * the pictures. */
 karma_status text_render(const struct text_assets *t, const karma_message *messages, size_t count,
                          const struct render_options *options, struct buf *text, struct tokens *ids,
                          size_t *n_special);
 
 /* The ids of text as a whole prompt, with the tokenizer's own special tokens. */
-karma_status text_encode_raw(const struct text_assets *t, const char *text, bool safe,
-                             struct tokens *ids, size_t *n_special);
+karma_status text_encode_raw(const struct text_assets *t, const char *text,
+                             const struct render_options *options, struct tokens *ids,
+                             size_t *n_special);
+
+/* Text and which of its bytes are data, with room made for pictures; image_marks.c. safe: marks
+ * that touch data are words. spans: mem_free() *out_spans. On failure there is nothing to free. */
+karma_status image_marks_expand(const struct image_marks *marks, bool safe, const char *text,
+                                size_t len, const struct text_span *spans, size_t n_spans,
+                                struct buf *out, struct text_span **out_spans, size_t *n_out_spans);
 
 #endif

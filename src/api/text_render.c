@@ -1,7 +1,7 @@
 /*
- * text_render.c - messages to a prompt's ids: the chat template, then the tokenizer. Which bytes of
- * the rendered text came from the messages is known, so control tokens spelt there can be counted,
- * and in safe mode be read as plain text.
+ * text_render.c - messages to a prompt's ids: the chat template, room for pictures, then the
+ * tokenizer. Which bytes of the rendered text came from the messages is known, so control tokens
+ * spelt there can be counted, and in safe mode be read as plain text.
  */
 #include <string.h>
 
@@ -22,10 +22,52 @@ static karma_status encode(const struct text_assets *t, const char *text, size_t
     return tokenizer_encode(t->tokenizer, text, len, &whole, ids, NULL);
 }
 
-karma_status text_encode_raw(const struct text_assets *t, const char *text, bool safe,
-                             struct tokens *ids, size_t *n_special) {
+/* The same with room made for pictures, if there are marks of them. */
+static karma_status encode_marked(const struct text_assets *t, const char *text, size_t len,
+                                  const struct text_span *data, size_t n_data, bool add_special,
+                                  const struct render_options *options, struct tokens *ids,
+                                  size_t *n_special) {
+    if (!options->marks)
+        return encode(t, text, len, data, n_data, add_special, options->safe, ids, n_special);
+    struct buf room = {0};
+    struct text_span *spans;
+    size_t n_spans;
+    karma_status st = image_marks_expand(options->marks, options->safe, text, len, data, n_data,
+                                         &room, &spans, &n_spans);
+    if (st == KARMA_OK)
+        st = encode(t, buf_str(&room), room.len, spans, n_spans, add_special, options->safe, ids,
+                    n_special);
+    mem_free(spans);
+    buf_release(&room);
+    return st;
+}
+
+karma_status text_encode_raw(const struct text_assets *t, const char *text,
+                             const struct render_options *options, struct tokens *ids,
+                             size_t *n_special) {
     struct text_span all = {0, strlen(text)};
-    return encode(t, text, all.end, &all, 1, true, safe, ids, n_special);
+    return encode_marked(t, text, all.end, &all, 1, true, options, ids, n_special);
+}
+
+static karma_status push_part(struct arena *a, struct json *parts, const char *type,
+                              const char *text) {
+    struct json *part = json_new_object(a);
+    karma_status st = part ? json_set(a, part, "type", json_new_string(a, type)) : KARMA_E_NOMEM;
+    if (st == KARMA_OK && text) st = json_set(a, part, "text", json_new_string(a, text));
+    return st < 0 ? st : json_push(a, parts, part);
+}
+
+/* The words; with pictures a list of parts, as the reference's templates take it. */
+static karma_status content_json(struct arena *a, const karma_message *m, const struct json **out) {
+    struct json *parts = m->n_images ? json_new_array(a) : json_new_string(a, m->content);
+    karma_status st = parts ? KARMA_OK : KARMA_E_NOMEM;
+    *out = parts;
+    if (m->n_images == 0) return st;
+    if (st == KARMA_OK && !m->images_first) st = push_part(a, parts, "text", m->content);
+    for (size_t i = 0; st == KARMA_OK && i < m->n_images; i++)
+        st = push_part(a, parts, "image", NULL);
+    if (st == KARMA_OK && m->images_first) st = push_part(a, parts, "text", m->content);
+    return st;
 }
 
 static karma_status messages_json(struct arena *a, const karma_message *messages, size_t count,
@@ -34,9 +76,11 @@ static karma_status messages_json(struct arena *a, const karma_message *messages
     karma_status st = *out ? KARMA_OK : KARMA_E_NOMEM;
     for (size_t i = 0; st == KARMA_OK && i < count; i++) {
         struct json *m = json_new_object(a);
+        const struct json *content;
         if (!m) return KARMA_E_NOMEM;
         st = json_set(a, m, "role", json_new_string(a, messages[i].role));
-        if (st == KARMA_OK) st = json_set(a, m, "content", json_new_string(a, messages[i].content));
+        if (st == KARMA_OK) st = content_json(a, &messages[i], &content);
+        if (st == KARMA_OK) st = json_set(a, m, "content", content);
         if (st == KARMA_OK) st = json_push(a, *out, m);
     }
     return st;
@@ -60,11 +104,20 @@ static karma_status render_template(const struct text_assets *t, const karma_mes
         st = chat_template_render(t->chat_template, &in, &r);
     }
     if (st == KARMA_OK)
-        st = encode(t, buf_str(&r.text), r.text.len, r.data_spans, r.n_data_spans, false,
-                    options->safe, ids, n_special);
+        st = encode_marked(t, buf_str(&r.text), r.text.len, r.data_spans, r.n_data_spans, false,
+                           options, ids, n_special);
     if (st == KARMA_OK && text) st = buf_append(text, buf_str(&r.text), r.text.len);
     chat_rendering_release(&r);
     arena_release(&a);
+    return st;
+}
+
+/* A mark for each picture of a message. */
+static karma_status put_marks(struct buf *out, const karma_message *m,
+                              const struct render_options *options) {
+    karma_status st = KARMA_OK;
+    for (size_t i = 0; st == KARMA_OK && options->marks && i < m->n_images; i++)
+        st = buf_puts(out, options->marks->begin);
     return st;
 }
 
@@ -77,12 +130,23 @@ static karma_status render_plain(const struct text_assets *t, const karma_messag
         return status_fail(KARMA_E_UNSUPPORTED,
                            "the checkpoint has no chat template, so it takes one user message, not "
                            "a conversation");
+    const karma_message *turn = &messages[count - 1];
     struct buf plain = {0};
+    struct text_span data[2];
+    size_t n_data = 0;
     karma_status st = KARMA_OK;
-    if (system) st = buf_puts(&plain, messages[0].content);
-    if (st == KARMA_OK && system) st = buf_puts(&plain, "\n\n");
-    if (st == KARMA_OK) st = buf_puts(&plain, messages[count - 1].content);
-    if (st == KARMA_OK) st = text_encode_raw(t, buf_str(&plain), options->safe, ids, n_special);
+    if (system) {
+        st = buf_printf(&plain, "%s\n\n", messages[0].content);
+        data[n_data++] = (struct text_span){0, plain.len};
+    }
+    if (st == KARMA_OK && turn->images_first) st = put_marks(&plain, turn, options);
+    const size_t words = plain.len;
+    if (st == KARMA_OK) st = buf_puts(&plain, turn->content);
+    data[n_data++] = (struct text_span){words, plain.len};
+    if (st == KARMA_OK && !turn->images_first) st = put_marks(&plain, turn, options);
+    if (st == KARMA_OK)
+        st = encode_marked(t, buf_str(&plain), plain.len, data, n_data, true, options, ids,
+                           n_special);
     if (st == KARMA_OK && text) st = buf_append(text, buf_str(&plain), plain.len);
     buf_release(&plain);
     return st;

@@ -125,7 +125,7 @@ static karma_status parse_option(struct parse *p) {
     if (global) return global < 0 ? KARMA_E_USAGE : KARMA_OK;
     if (!o) return unknown_option(p->c, arg, len);
     const size_t index = (size_t)(o - p->c->options);
-    if (p->seen[index]) return cli_error(KARMA_E_USAGE, "%s is given twice", o->name);
+    if (p->seen[index] && !o->list) return cli_error(KARMA_E_USAGE, "%s is given twice", o->name);
     p->seen[index] = true;
     if (o->flag) {
         if (equals) return cli_error(KARMA_E_USAGE, "%s takes no value", o->name);
@@ -135,7 +135,14 @@ static karma_status parse_option(struct parse *p) {
     const char *value = equals ? equals + 1 : p->at + 1 < p->argc ? p->argv[++p->at] : NULL;
     if (!value) return cli_error(KARMA_E_USAGE, "%s needs a value (%s)", o->name, o->value_name);
     if (!value[0]) return cli_error(KARMA_E_USAGE, "%s: the value is empty", o->name);
-    *o->value = value;
+    if (o->list && o->list->n == CLI_LIST_MAX) {
+        return cli_error(KARMA_E_USAGE, "%s: more than %d", o->name, CLI_LIST_MAX);
+    }
+    if (o->list) {
+        o->list->items[o->list->n++] = value;
+    } else {
+        *o->value = value;
+    }
     return check_text(o->name, value);
 }
 

@@ -15,7 +15,14 @@
 
 /* --- arguments -------------------------------------------------------------------------------- */
 
-/* One option of a command. Exactly one of flag and value is set. */
+/* The values of an option that may be given several times, in their order. */
+enum { CLI_LIST_MAX = 256 };
+struct cli_list {
+    const char *items[CLI_LIST_MAX];
+    size_t n;
+};
+
+/* One option of a command. Exactly one of flag, value and list is set. */
 struct cli_option {
     const char *name;       /* "--max-samples"; a table ends with NULL */
     const char *value_name; /* "N", for the help text; NULL for flags */
@@ -23,6 +30,7 @@ struct cli_option {
     bool *flag;
     bool flag_value; /* what *flag becomes: false for a --no-... */
     const char **value;
+    struct cli_list *list;
 };
 
 struct cli_command {

@@ -9,7 +9,7 @@
 struct eval_args {
     struct model_options model;
     const char *name, *datasets, *dataset_args, *processor_args, *metric_args;
-    const char *output, *format, *save_format, *max_samples, *store;
+    const char *output, *format, *save_format, *max_samples, *store, *samples_page;
     bool cache, progress, interactive, dry_run, refresh, force, content, keep_failed;
     bool offline, verbose;
     /* made of these */
@@ -149,6 +149,7 @@ static karma_status prepare(struct eval_args *a, karma_eval_options *o, int *for
     o->metric_args_json = a->metric_json;
     o->processor_args_json = a->processor_json;
     o->output = a->output;
+    o->samples_page = a->samples_page;
     o->format = a->save_format;
     o->store_path = a->store;
     o->use_store = a->cache;
@@ -230,6 +231,8 @@ int cmd_eval(int argc, char **argv) {
          .flag_value = true},
         {"--include-content", NULL, "texts of every sample in the results", .flag = &a.content,
          .flag_value = true},
+        {"--samples-page", "FILE", "also an HTML page of every sample with its pictures",
+         .value = &a.samples_page},
         {"--progress", NULL, "show progress (default)", .flag = &a.progress, .flag_value = true},
         {"--no-progress", NULL, "no progress lines", .flag = &a.progress, .flag_value = false},
         {"--interactive", NULL, "ask for required arguments", .flag = &a.interactive,

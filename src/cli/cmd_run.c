@@ -1,12 +1,13 @@
 /*
  * cmd_run.c - karma run MODEL [PROMPT | -]: one answer, streamed as it is made. A model that makes
  * vectors answers with the vector, and two texts with how alike they are. A model that hears takes
- * the name of a recording.
+ * the name of a recording; one that sees is shown images beside the prompt.
  */
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/image_input.h"
 #include "cli/sound_input.h"
 #include "cli/vector_output.h"
 
@@ -15,8 +16,10 @@ enum { MAX_PROMPT_BYTES = 64 << 20 };
 struct one {
     karma_sample sample;
     karma_audio audio;
-    void *sound; /* owned: bytes of standard input */
-    char *text;  /* the same, of a prompt */
+    void *sound;         /* owned: bytes of standard input */
+    char *text;          /* the same, of a prompt */
+    karma_image *images; /* owned, with their paths */
+    char *paths;
     bool given, as_json, streamed;
     karma_status status;
     karma_finish_reason finish_reason;
@@ -210,6 +213,9 @@ static karma_status create(const char *name, const char *path, const char *confi
 
 /* The sample: a prompt, or for a model that hears a recording. */
 static karma_status read_sample(const karma_model *m, const char *argument, struct one *o) {
+    if (model_hears(m) && o->sample.n_images) {
+        return cli_error(KARMA_E_USAGE, "--image: a speech recogniser sees nothing");
+    }
     if (!model_hears(m)) return prompt_of(argument, &o->text, &o->sample.input);
     o->sample.audio = &o->audio;
     o->audio.path = argument;
@@ -240,6 +246,9 @@ static karma_status run_one(const char *name, const char *path, const char *conf
         st = cli_error(KARMA_E_USAGE, "two texts are compared by embedding models; %.200s is none",
                        name);
     }
+    if (st == KARMA_OK && embeds && o->sample.n_images) {
+        st = cli_error(KARMA_E_USAGE, "--image: an embedding model sees nothing");
+    }
     if (st == KARMA_OK && embeds && (other || o->as_json)) {
         st = run_embedding(m, o, other);
     } else if (st == KARMA_OK) {
@@ -253,9 +262,12 @@ int cmd_run(int argc, char **argv) {
     struct one o = {.sample = {.struct_size = sizeof(karma_sample)}};
     /* Text of control tokens in what a person types is text; data sets keep the reference's way. */
     struct model_options mo = {.special_tokens = "safe"};
+    struct cli_list images = {0};
     const char *system = NULL;
     bool offline = false;
     const struct cli_option options[] = {
+        {"--image", "FILE", "an image to show; several times for several, in their order",
+         .list = &images},
         {"--system", "TEXT", "system prompt", .value = &system},
         {"--model-path", "PATH", "checkpoint folder or file", .value = &mo.path},
         {"--model-config", "FILE", "model arguments, JSON or YAML", .value = &mo.config},
@@ -274,7 +286,9 @@ int cmd_run(int argc, char **argv) {
                                   "MODEL [PROMPT | AUDIO | -] [OTHER_TEXT] [options]",
                                   "Asks a model one thing. MODEL is a name or a path. An embedding "
                                   "model gives the vector of a\ntext, or how alike two texts are; "
-                                  "a speech recogniser what is said in an audio file.",
+                                  "a speech recogniser what is said in an audio file.\nAn image is "
+                                  "a JPEG, PNG, WebP or DICOM file (FILE#frame=3 one of its "
+                                  "frames), or a\ndata URL; it is shown after the prompt's words.",
                                   options,
                                   1,
                                   3};
@@ -282,8 +296,11 @@ int cmd_run(int argc, char **argv) {
     const int stop = cli_parse(&c, argc, argv, positional);
     if (stop >= 0) return stop;
     char *config = NULL, *args = NULL;
-    karma_status st = model_options_merge(&mo, &config, &args);
+    karma_status st = image_input_parse(&images, &o.images, &o.paths);
+    if (st == KARMA_OK) st = model_options_merge(&mo, &config, &args);
     if (st == KARMA_OK) {
+        o.sample.images = o.images;
+        o.sample.n_images = images.n;
         o.sample.system_prompt = system;
         signals_install();
         st = run_one(positional[0], mo.path, config, &args, &o, positional[1],
@@ -291,6 +308,8 @@ int cmd_run(int argc, char **argv) {
     }
     free(o.text);
     free(o.sound);
+    free(o.images);
+    free(o.paths);
     free(config);
     free(args);
     if (signals_cancelled()) return cli_finish_output(false, signals_exit_status());

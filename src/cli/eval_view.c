@@ -116,19 +116,30 @@ static int64_t count_of(const json_t *result, const char *name) {
     return json_integer_value(json_object_get(json_object_get(result, "samples_by_state"), name));
 }
 
-static void result_rows(struct cli_table *t, const char *name, const json_t *result,
-                        bool with_errors) {
+/* The metrics of a whole data set, or of a part, whose name is put behind theirs. */
+static void metric_rows(struct cli_table *t, const char *name, const json_t *result,
+                        const json_t *metrics, const char *part, bool with_errors) {
     const char *metric;
     json_t *value;
-    json_object_foreach(json_object_get(result, "metrics"), metric, value) {
+    json_object_foreach((json_t *)metrics, metric, value) {
         table_cell(t, name);
         table_cell(t, json_string_value(json_object_get(result, "task_type")));
-        table_cell(t, metric);
+        table_cellf(t, "%s%s%s", metric, part ? ", " : "", part ? part : "");
         score_cell(t, value);
         if (with_errors) errors_cell(t, value);
         table_cellf(t, "%lld",
                     (long long)json_integer_value(json_object_get(value, "num_samples")));
         table_cell(t, json_string_value(json_object_get(result, "status")));
+    }
+}
+
+static void result_rows(struct cli_table *t, const char *name, const json_t *result,
+                        bool with_errors) {
+    const char *type;
+    json_t *part;
+    metric_rows(t, name, result, json_object_get(result, "metrics"), NULL, with_errors);
+    json_object_foreach(json_object_get(result, "by_answer_type"), type, part) {
+        metric_rows(t, name, result, json_object_get(part, "metrics"), type, with_errors);
     }
 }
 

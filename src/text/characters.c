@@ -52,10 +52,15 @@ const char *strip_white_space(const char *s, size_t *len) {
     return s;
 }
 
-/* Letters with case, in Unicode's sense, as far as the rule for sigma meets them. */
+/* Letters with case, in Unicode's sense, but for modifiers, which the rule for sigma looks through.
+ * Those that are no letters by their category: ordinal signs, Roman numerals, letters in circles
+ * and squares. */
 static bool is_cased(uint32_t cp) {
     const utf8proc_category_t c = category(cp);
-    return c == UTF8PROC_CATEGORY_LU || c == UTF8PROC_CATEGORY_LL || c == UTF8PROC_CATEGORY_LT;
+    return c == UTF8PROC_CATEGORY_LU || c == UTF8PROC_CATEGORY_LL || c == UTF8PROC_CATEGORY_LT ||
+           cp == 0xAA || cp == 0xBA || (cp >= 0x2160 && cp <= 0x217F) ||
+           (cp >= 0x24B6 && cp <= 0x24E9) || (cp >= 0x1F130 && cp <= 0x1F149) ||
+           (cp >= 0x1F150 && cp <= 0x1F169) || (cp >= 0x1F170 && cp <= 0x1F189);
 }
 
 /* What the rule for sigma looks through: marks, modifiers, and marks inside words. */

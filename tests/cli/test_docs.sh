@@ -4,7 +4,7 @@
 # browsable form is made without a warning.
 #
 # Examples run in a folder of their own for each page, where the demo lies under demo/ and its
-# questions as questions.jsonl, karma installed, with a hub cache in which tiny checkpoints stand under the names of
+# questions as questions.jsonl, two pictures as chest.png and earlier.png, karma installed, with a hub cache in which tiny checkpoints stand under the names of
 # published models: what they answer is noise, and the same noise every time.
 # tests/support/docs_split.awk says how a page marks its examples.
 set -u
@@ -37,6 +37,8 @@ if [ "${1-}" = --page ]; then
         { echo "not ok - $page: $(tail -n 1 "$work/steps")"; exit; }
     cp -r "$root/demo" "$work/here/demo"
     cp "$root/demo/questions.jsonl" "$work/here/"
+    cp "$root/tests/fixtures/api/see/square.png" "$work/here/chest.png"
+    cp "$root/tests/fixtures/api/see/odd.png" "$work/here/earlier.png"
     ln -s "$root/demo/model" "$work/here/path/to/model"
     ln -s "$root/demo/model" "$work/here/custom_medical_model"
     [ ! -d "$root/plugins" ] || cp -r "$root/plugins" "$work/here/"
@@ -94,7 +96,9 @@ cp $fixtures/models/gemma3/*.json $fixtures/models/gemma3/model.safetensors \
 stand_in Qwen/Qwen3-0.6B demo/model
 stand_in Qwen/Qwen3-1.7B demo/model
 stand_in google/gemma-3-270m-it "$dir/gemma"
-stand_in google/medgemma-4b-it "$dir/gemma"
+mkdir "$dir/see"
+cp $fixtures/models/gemma3_see/model.safetensors $fixtures/api/see/*.json "$dir/see/"
+stand_in google/medgemma-4b-it "$dir/see"
 stand_in sentence-transformers/all-MiniLM-L6-v2 $fixtures/embeddings/bert
 export HF_HUB_CACHE="$dir/hub" KARMA BUILD
 

@@ -34,6 +34,23 @@ def tiny(folder):
     return folder
 
 
+PICTURES = os.path.join(FIXTURES, "api", "see")
+
+
+def see(folder):
+    """A small checkpoint that sees in that folder, with room for 256 tokens."""
+    os.makedirs(folder)
+    shutil.copy(os.path.join(FIXTURES, "models", "gemma3_see", "model.safetensors"), folder)
+    for name in os.listdir(PICTURES):
+        if name.endswith(".json"):
+            shutil.copy(os.path.join(PICTURES, name), folder)
+    return folder
+
+
+def picture(name):
+    return os.path.join(PICTURES, name + ".png")
+
+
 def hub(home, name, folder):
     """Put a checkpoint into the hub cache of HF_HOME=home under that name."""
     repository = os.path.join(home, "hub", "models--" + name.replace("/", "--"))

@@ -18,6 +18,7 @@ def compiler():
 
 
 STRUCTURES = {
+    "karma_image": _native.Image,
     "karma_message": _native.Message,
     "karma_audio": _native.Audio,
     "karma_sample": _native.Sample,

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Literal, Optional
+from typing import Any, ClassVar, Dict, FrozenSet, List, Literal, Optional
 
 from ._record import REQUIRED, Record, factory
 
 
 class ConversationTurn(Record):
+    """One turn; ``images`` are shown with it, after its words unless ``images_first``."""
+
+    _quiet: ClassVar[FrozenSet[str]] = frozenset(["images", "images_first"])
+
     content: str = REQUIRED
     role: str = REQUIRED
+    images: Any = None
+    images_first: Optional[bool] = None
 
 
 class Conversation(Record):
@@ -32,7 +38,11 @@ class ToolPolicy(Record):
 
 
 class DataLoaderIterable(Record):
-    """One sample. Every field may be left out; unknown ones are dropped."""
+    """One sample. Every field may be left out; unknown ones are dropped.
+
+    ``images``, one or a list, are shown with the last user turn: the bytes of a file, a path, a data
+    URL, an image of PIL, an array of pixels, or a mapping with "bytes" or "path" (and "frame").
+    """
 
     input: Optional[str] = None
     images: Any = None

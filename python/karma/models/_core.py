@@ -40,7 +40,17 @@ from .._native import (
 from ..data_models.dataloader_iterable import ConversationTurn, DataLoaderIterable
 from ..errors import KarmaArgumentError, KarmaError, error_of
 from ._hooks import call_hook, call_run
-from ._samples import as_sample, decode_sample, encode_sample, note_exception, text_of, with_text
+from ._images import encode_images
+from ._samples import (
+    as_sample,
+    decode_sample,
+    encode_sample,
+    encode_turn,
+    images_in_order,
+    note_exception,
+    text_of,
+    with_text,
+)
 
 logger = logging.getLogger("karma")
 
@@ -129,6 +139,14 @@ def _code_digest(python_class: Any, hooks: List[str]) -> str:
     return digest.hexdigest()[:8]
 
 
+def _with_images(turns: List[ConversationTurn], images: List[Any]) -> List[ConversationTurn]:
+    for i in range(len(turns) - 1, -1, -1):
+        if turns[i].role == "user":
+            turns[i] = turns[i].model_copy(update={"images": images})
+            return turns
+    raise ValueError("the sample has images, and no message of the user to show them with")
+
+
 class _Table:
     """A C class whose slots are a Python class's methods. Its models keep it alive."""
 
@@ -203,14 +221,15 @@ class _Table:
     def _take_prompt(
         self, address: int, key: Optional[bytes], sample: DataLoaderIterable, made: Any, prompt: int
     ) -> int:
-        """A text takes the place of the sample's; messages are taken as they are."""
+        """A text takes the place of the sample's; messages are taken as they are, and if none has
+        images, the last of the user's shows the sample's."""
         if isinstance(made, str):
             made = with_text(sample, made)
         if isinstance(made, DataLoaderIterable):
             c = encode_sample(made, key)
             return int(self.lib.karma_base_preprocess(self.pointer, address, byref(c), prompt))
         if isinstance(made, Mapping) and isinstance(made.get("prompt"), str):
-            return int(self.lib.karma_prompt_raw(prompt, encode(made["prompt"], "prompt")))
+            return self._take_raw(sample, made, prompt)
         if isinstance(made, Mapping) and "messages" in made:
             made = made["messages"]
         if not isinstance(made, (list, tuple)):
@@ -218,14 +237,27 @@ class _Table:
                 "expected a text, messages, {'prompt': text} or a DataLoaderIterable, found "
                 + type(made).__name__
             )
-        for message in made:
-            turn = ConversationTurn.model_validate(message)
-            status = self.lib.karma_prompt_add(
-                prompt, encode(turn.role, "role"), encode(turn.content, "content")
-            )
+        turns = [ConversationTurn.model_validate(message) for message in made]
+        shown = images_in_order(sample)
+        if shown and all(turn.images is None for turn in turns):
+            turns = _with_images(turns, shown)
+        for turn in turns:
+            c_turn = encode_turn(turn)
+            status = self.lib.karma_prompt_add_message(prompt, byref(c_turn))
             if status < 0:
                 return int(status)
         return OK
+
+    def _take_raw(self, sample: DataLoaderIterable, made: Mapping[str, Any], prompt: int) -> int:
+        """A whole prompt; its images, else the sample's, stand where it marks them."""
+        images = made.get("images")
+        shown = images_in_order(sample) if images is None else images
+        status = int(self.lib.karma_prompt_raw(prompt, encode(made["prompt"], "prompt")))
+        c_images, n = encode_images(shown)
+        for i in range(n):
+            if status == OK:
+                status = int(self.lib.karma_prompt_add_image(prompt, 0, byref(c_images[i])))
+        return status
 
     def postprocess(self, address: int, output: Any) -> int:
         owner, key = None, None

@@ -33,6 +33,7 @@ from .._native import (
 )
 from ..data_models.dataloader_iterable import Conversation, ConversationTurn, DataLoaderIterable
 from ..errors import KarmaError, error_of
+from ._images import all_images, decode_images, encode_images
 
 # ---- samples ----
 
@@ -59,7 +60,7 @@ def with_text(sample: DataLoaderIterable, text: str) -> DataLoaderIterable:
     turns = list(sample.conversation.conversation_turns) if sample.conversation else []
     for i in range(len(turns) - 1, -1, -1):
         if turns[i].role == "user":
-            turns[i] = ConversationTurn(role="user", content=text)
+            turns[i] = turns[i].model_copy(update={"content": text})
             return sample.model_copy(update={"conversation": Conversation(conversation_turns=turns)})
     return sample.model_copy(update={"input": text})
 
@@ -114,18 +115,60 @@ def encode_audio(value: Any) -> Any:
     return ctypes.pointer(audio)
 
 
+def encode_turn(turn: ConversationTurn) -> Message:
+    images, n_images = encode_images(turn.images)
+    message = Message(
+        role=encode(turn.role, "role"),
+        content=encode(turn.content, "content"),
+        images=images,
+        n_images=n_images,
+        images_first=bool(turn.images_first),
+    )
+    message.kept = images
+    return message
+
+
+def images_in_order(sample: DataLoaderIterable) -> List[Any]:
+    """All images of a sample as its prompt shows them: the turns', then with the last user turn the
+    sample's own."""
+    turns = list(sample.conversation.conversation_turns) if sample.conversation else []
+    last = max((i for i, turn in enumerate(turns) if turn.role == "user"), default=-1)
+    out: List[Any] = []
+    for i, turn in enumerate(turns):
+        out += all_images(turn.images)
+        if i == last:
+            out += all_images(sample.images)
+    return out if last >= 0 else out + all_images(sample.images)
+
+
+def with_images(
+    samples: Sequence[DataLoaderIterable], images: Any, single: bool
+) -> List[DataLoaderIterable]:
+    """The samples with what run() was given to show: of one input one image or several, of a list of
+    inputs a list with as many members."""
+    if images is None:
+        return list(samples)
+    shown = [images] if single else list(images)
+    if len(shown) != len(samples):
+        raise error_of("E_USAGE", f"images: expected one entry for each of {len(samples)} inputs, found {len(shown)}")
+    out: List[DataLoaderIterable] = []
+    for sample, image in zip(samples, shown):
+        if image is not None and sample.images is not None:
+            raise error_of("E_USAGE", "images: given twice, in the sample and beside it")
+        out.append(sample if image is None else sample.model_copy(update={"images": image}))
+    return out
+
+
 def encode_sample(sample: DataLoaderIterable, key: Optional[bytes]) -> Sample:
     """A C sample; what it points to lives as long as it. KarmaError when C cannot hold it."""
-    if sample.images is not None and not (hasattr(sample.images, "__len__") and not len(sample.images)):
-        raise error_of("E_UNSUPPORTED", "images: this version of karma does not read them")
     turns = sample.conversation.conversation_turns if sample.conversation else []
-    messages = (Message * len(turns))(
-        *[Message(encode(t.role, "role"), encode(t.content, "content")) for t in turns]
-    )
+    encoded = [encode_turn(turn) for turn in turns]
+    messages = (Message * len(turns))(*encoded)
+    images, n_images = encode_images(sample.images)
     expected = sample.expected_output
     if expected is not None and not isinstance(expected, str):
         expected = json.dumps(expected, ensure_ascii=False, default=str)
-    return Sample(
+    out = Sample(
         struct_size=ctypes.sizeof(Sample),
         key=key,
         input=encode(sample.input, "input"),
@@ -135,7 +178,11 @@ def encode_sample(sample: DataLoaderIterable, key: Optional[bytes]) -> Sample:
         expected_output=encode(expected, "expected_output"),
         other_args_json=_json_or_none(sample.other_args),
         audio=encode_audio(sample.audio),
+        images=images,
+        n_images=n_images,
     )
+    out.kept = (encoded, messages, images)
+    return out
 
 
 def decode_audio(c: Audio) -> Any:
@@ -155,6 +202,8 @@ def decode_sample(c: Sample) -> DataLoaderIterable:
         ConversationTurn(
             role=decode(c.conversation[i].role) or "",
             content=decode(c.conversation[i].content) or "",
+            images=decode_images(c.conversation[i].images, c.conversation[i].n_images),
+            images_first=True if c.conversation[i].images_first else None,
         )
         for i in range(c.n_messages)
     ]
@@ -164,6 +213,7 @@ def decode_sample(c: Sample) -> DataLoaderIterable:
         system_prompt=decode(c.system_prompt),
         other_args=json.loads(c.other_args_json) if c.other_args_json else None,
         audio=decode_audio(c.audio.contents) if c.audio else None,
+        images=decode_images(c.images, c.n_images),
     )
 
 

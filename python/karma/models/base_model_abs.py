@@ -19,7 +19,14 @@ from ._core import class_options as _class_options
 from ._hooks import call_run
 from ._handle import LoadedModel, Tokenizer
 from ._lookup import remember
-from ._samples import Result, encode_sample, run_samples, text_of
+from ._samples import (
+    Result,
+    encode_sample,
+    images_in_order,
+    run_samples,
+    text_of,
+    with_images,
+)
 
 M = TypeVar("M", bound="BaseModel")
 
@@ -218,9 +225,12 @@ class BaseModel:
     def run(self, inputs: Any, **kwargs: Any) -> Any:
         """The answer to a text or sample, or the list of answers to a list of them, in its order.
 
-        Loads first if need be. One input that fails is a KarmaError with its number in ``index``.
+        ``images`` shows a model that sees one image or several with the input; for a list of inputs
+        it is a list with an entry for each (see DataLoaderIterable). Loads first if need be. One
+        input that fails is a KarmaError with its number in ``index``.
         """
         samples, single = samples_of(inputs)
+        samples = with_images(samples, kwargs.pop("images", None), single)
         results = self._results(samples, kwargs)
         error: Optional[KarmaError] = None
         try:
@@ -234,11 +244,12 @@ class BaseModel:
 
     def run_with_metadata(self, inputs: Any, **kwargs: Any) -> List[Dict[str, Any]]:
         """For each input its text, thought, counts and flags, or its error; always a list."""
+        samples, single = samples_of(inputs)
+        samples = with_images(samples, kwargs.pop("images", None), single)
         if "run" in overridden(type(self)):
-            samples, _ = samples_of(inputs)
             outputs = call_run(self.run, samples, text_of, kwargs)
             return [_plain_metadata(output) for output in outputs]
-        return [r.metadata() for r in self._results(samples_of(inputs)[0], kwargs)]
+        return [r.metadata() for r in self._results(samples, kwargs)]
 
     def _results(
         self, samples: Sequence[DataLoaderIterable], kwargs: Mapping[str, Any]
@@ -263,7 +274,7 @@ class BaseModel:
             sample = encode_sample(inputs, None)
             with past_overrides(self):
                 made = self._core.lib.json("karma_model_preprocess", self._core.address, sample)
-            return made["messages"] if "messages" in made else made
+            return _with_shown(made, images_in_order(inputs))
         return [BaseModel.preprocess(self, item) for item in inputs]
 
     def postprocess(self, outputs: Any, **kwargs: Any) -> Any:
@@ -318,6 +329,15 @@ class BaseModel:
 
     def __exit__(self, *exception: object) -> None:
         self.unload()
+
+
+def _with_shown(made: Dict[str, Any], images: List[Any]) -> Any:
+    """What preprocess() made, its images in place of their numbers."""
+    for message in made["messages"] if "messages" in made else [made]:
+        n = message.get("images")
+        if n:
+            message["images"], images = images[:n], images[n:]
+    return made["messages"] if "messages" in made else made
 
 
 def _plain_metadata(output: Any) -> Dict[str, Any]:

@@ -87,6 +87,48 @@ static void parts_a_thought_channel(void **state) {
     run("google/medgemma-27b-text-it", NULL, v, sizeof(v) / sizeof(v[0]));
 }
 
+static void marks_stay_in_the_answer_when_asked(void **state) {
+    (void)state;
+    static const struct vector v[] = {
+        {false, " <unused94>thought\nplan\n<unused95>answer ",
+         "<unused94>thought\nplan\n<unused95>answer", NULL, false},
+        {false, "<unused94>thought\nplan", "<unused94>thought\nplan", NULL, false},
+    };
+    run("google/medgemma-27b-text-it", "{\"keep_thought_markers\": true}", v,
+        sizeof(v) / sizeof(v[0]));
+}
+
+static void preprocessed(const char *args, const karma_sample *sample, const char *want) {
+    karma_model *m;
+    char *json;
+    assert_ok(karma_model_create("google/medgemma-27b-text-it", args, &m));
+    assert_ok(karma_model_preprocess(m, sample, &json));
+    assert_string_equal(json, want);
+    karma_free(json);
+    karma_model_destroy(m);
+    karma_clear_registry();
+}
+
+static void thinking_is_asked_for_before_the_systems_words(void **state) {
+    (void)state;
+    const karma_image image = {.path = "a.png"};
+    const karma_sample plain = {.struct_size = sizeof(plain), .input = "Why?"};
+    const karma_sample with_system = {.struct_size = sizeof(with_system),
+                                      .input = "Why?",
+                                      .system_prompt = "Be brief.",
+                                      .images = &image,
+                                      .n_images = 1};
+    preprocessed(NULL, &plain, "{\"messages\": [{\"role\": \"user\", \"content\": \"Why?\"}]}");
+    preprocessed("{\"enable_thinking\": true}", &plain,
+                 "{\"messages\": [{\"role\": \"system\", \"content\": \"SYSTEM INSTRUCTION: think "
+                 "silently if needed.\"}, {\"role\": \"user\", \"content\": \"Why?\"}]}");
+    preprocessed("{\"enable_thinking\": true}", &with_system,
+                 "{\"messages\": [{\"role\": \"system\", \"content\": \"SYSTEM INSTRUCTION: think "
+                 "silently if needed. Be brief.\"}, {\"role\": \"user\", \"content\": \"Why?\", "
+                 "\"images\": 1}]}");
+    preprocessed("{\"few_shot\": true}", &with_system, "{\"prompt\": \"Why?\", \"images\": 1}");
+}
+
 int main(void) {
     setenv("KARMA_CONFIG_HOME", test_path("no-such-folder"), 1);
     const struct CMUnitTest tests[] = {
@@ -94,6 +136,8 @@ int main(void) {
         test_case(an_unfinished_thought_is_no_answer),
         test_case(with_thinking_off_the_text_is_only_stripped),
         test_case(parts_a_thought_channel),
+        test_case(marks_stay_in_the_answer_when_asked),
+        test_case(thinking_is_asked_for_before_the_systems_words),
     };
     return run_group("api/class_thinking", tests);
 }

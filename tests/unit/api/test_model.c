@@ -428,7 +428,7 @@ static void text_goes_to_ids_and_back(void **state) {
     assert_ok(karma_detokenize(m, NULL, 0, true, &text));
     assert_string_equal(text, "");
     karma_free(text);
-    const karma_message message = {"user", "hi"};
+    const karma_message message = {.role = "user", .content = "hi"};
     assert_ok(karma_apply_chat_template(m, &message, 1, "{\"enable_thinking\": false}", true, &text,
                                         &ids, &count));
     assert_string_equal(text, "<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\n"

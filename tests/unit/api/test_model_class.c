@@ -270,7 +270,9 @@ static void messages_come_from_conversation_or_input_with_the_system_first(void 
     (void)state;
     karma_model *m;
     struct karma_prompt p = {0};
-    const karma_message turns[] = {{"system", "S"}, {"user", "U"}, {"assistant", "A"}};
+    const karma_message turns[] = {{.role = "system", .content = "S"},
+                                   {.role = "user", .content = "U"},
+                                   {.role = "assistant", .content = "A"}};
     assert_ok(karma_register_model_meta(&(karma_model_meta){
         .name = "plain", .loader_class = "BaseModel", .model_type = KARMA_TEXT_GENERATION}));
     assert_ok(karma_model_create("plain", "{\"system_prompt\": \"M\"}", &m));

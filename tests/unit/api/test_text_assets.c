@@ -134,7 +134,7 @@ static void of_named_templates_the_default_counts(void **state) {
     struct buf text = {0};
     struct tokens ids = {0};
     size_t n;
-    const karma_message m = {"user", "a"};
+    const karma_message m = {.role = "user", .content = "a"};
     const struct render_options options = {0};
     assert_ok(text_render(&assets, &m, 1, &options, &text, &ids, &n));
     assert_string_equal(buf_str(&text), "D");
@@ -224,7 +224,7 @@ static void takes_older_vocabularies_where_there_is_no_tokenizer_json(void **sta
 
 static karma_status render(const char *content, bool safe, struct buf *text, struct tokens *ids,
                            size_t *n_special) {
-    const karma_message m = {"user", content};
+    const karma_message m = {.role = "user", .content = content};
     const struct render_options options = {.safe = safe};
     buf_clear(text);
     ids->count = 0;
@@ -265,8 +265,11 @@ static void without_a_template_one_message_is_continued(void **state) {
     struct buf text = {0};
     struct tokens ids = {0};
     size_t n;
-    const karma_message with_system[] = {{"system", "s"}, {"user", "u"}};
-    const karma_message talk[] = {{"user", "a"}, {"assistant", "b"}, {"user", "c"}};
+    const karma_message with_system[] = {{.role = "system", .content = "s"},
+                                         {.role = "user", .content = "u"}};
+    const karma_message talk[] = {{.role = "user", .content = "a"},
+                                  {.role = "assistant", .content = "b"},
+                                  {.role = "user", .content = "c"}};
     const struct render_options options = {0};
     const char *folder = tiny_folder("plain");
     tiny_write("plain", "tokenizer_config.json", "{}");

@@ -30,6 +30,8 @@ static void knows_the_final_sigma(void **state) {
     lower("A'\xCE\xA3", "a'\xCF\x82");
     lower("A\xCE\xA3.b", "a\xCF\x83.b");
     lower("1\xCE\xA3", "1\xCF\x83");
+    lower("\xE2\x85\xA7\xCE\xA3", "\xE2\x85\xB7\xCF\x82"); /* a Roman numeral has case */
+    lower("A\xCE\xA3\xE2\x93\x90", "a\xCF\x83\xE2\x93\x90");
     lower("A \xCE\xA3", "a \xCF\x83");
 }
 
