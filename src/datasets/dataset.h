@@ -17,9 +17,20 @@ enum dataset_kind {
     DATASET_TRANSCRIPTION,   /* reference: what is said in a recording */
 };
 
+/* Do the rows of questions show pictures? */
+enum dataset_images {
+    DATASET_IMAGES_NONE, /* no column is one */
+    DATASET_IMAGES_SOME, /* those that have a column for them */
+    DATASET_IMAGES_ALL,  /* a row without one is an error */
+};
+
 /* Names of columns; NULL: the usual one, which is the member's name here. */
 struct dataset_fields {
     const char *id, *question, *answer, *context, *split, *system;
+    const char *answer_type; /* the part of the set that the row counts to as well */
+    const char *frame;       /* of a picture with several */
+    /* Columns that hold one picture or a list of them; NULL: those that images.c lists. */
+    const char *const *images;
     /* One name: the column that holds all options. Several: a column for each. NULL: "options",
      * "choices", or the columns A B C..., option_a option_b..., opa opb... */
     const char *const *options;
@@ -59,12 +70,16 @@ struct dataset_spec {
     struct retrieval_fields retrieval;
     struct retrieval_paths parts;
     struct speech_fields speech;
+    enum dataset_images images;
+    /* Rows that do not say their answer_type are closed when the answer is yes or no, else open. */
+    bool closed_by_answer;
+    bool lower_answer; /* the reference in lower case, as far as ASCII goes */
     bool many_texts; /* a document of the corpus may have several rows: each is a way to find it */
     const karma_dataset_class *class; /* of a registered one: all that follows from info is its */
     /* Optional. A row of the file (and its name there) as one with the columns of fields. */
     karma_status (*adapt)(struct arena *a, const struct reader_row *row, const struct json **out);
-    /* Optional. The prompt for these arguments. */
-    const char *(*prompt)(const struct json *args);
+    /* Optional. The prompt for these arguments, in a or static. */
+    karma_status (*prompt)(struct arena *a, const struct json *args, const char **out);
 };
 
 /* The arguments every data set has; split_json: its default as JSON text. */
@@ -82,6 +97,13 @@ struct dataset_spec {
         .name = "extraction", .type = KARMA_OPTION_STRING, .nullable = true,                       \
         .choices = extraction_names, .default_json = "null",                                       \
         .help = "how the answer is read out of the text; null: the data set's own rule"            \
+    }
+/* The same for questions that may show pictures. */
+#define IMAGE_COMMON_OPTIONS(path_required, split_json)                                            \
+    DATASET_COMMON_OPTIONS(path_required, split_json), {                                           \
+        .name = "missing_image", .type = KARMA_OPTION_STRING, .choices = missing_file_choices,     \
+        .default_json = "\"fail\"",                                                                \
+        .help = "a file that is not there: an error, or the failure of its sample"                 \
     }
 /* The same for retrieval sets. */
 #define RETRIEVAL_COMMON_OPTIONS(path_required, split_json)                                        \
@@ -125,15 +147,15 @@ struct dataset_spec {
          .help =                                                                                   \
              "of rows that do not say theirs; of the others those of this language are taken"},    \
     {                                                                                              \
-        .name = "missing_audio", .type = KARMA_OPTION_STRING, .choices = missing_audio_choices,    \
+        .name = "missing_audio", .type = KARMA_OPTION_STRING, .choices = missing_file_choices,     \
         .default_json = "\"error\"",                                                               \
         .help = "a file that is not there: an error, or the failure of its sample"                 \
     }
-extern const char *const missing_audio_choices[]; /* speech.c: "error", "fail" */
-extern const char *const extraction_names[];      /* extract.c */
+extern const char *const missing_file_choices[]; /* attached.c: "error", "fail" */
+extern const char *const extraction_names[];     /* extract.c */
 
 extern const struct dataset_spec dataset_multiple_choice, dataset_question_answer,
-    dataset_retrieval, dataset_transcription;
+    dataset_retrieval, dataset_transcription, dataset_visual_question_answer;
 extern const struct dataset_spec *const datasets[]; /* datasets.c: the built-in ones; NULL ends */
 
 /* May a data set have that name? Not that of a file. E_RANGE, E_LIMIT. */

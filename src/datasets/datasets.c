@@ -8,12 +8,13 @@
 #include "base/nearest.h"
 #include "base/utf8.h"
 #include "datasets/dataset.h"
-#include "datasets/item.h"
+#include "datasets/images.h"
 #include "datasets/registered_set.h"
 #include "datasets/speech.h"
 
 extern const struct dataset_spec dataset_pubmedqa, dataset_eka_indicmteb, dataset_indicvoices,
-    dataset_indicvoices_r, dataset_eka_medical_asr, dataset_vistaar_small;
+    dataset_indicvoices_r, dataset_eka_medical_asr, dataset_vistaar_small, dataset_vqa_rad,
+    dataset_slake, dataset_medxpertqa;
 const struct dataset_spec *const datasets[] = {
     &dataset_pubmedqa,
     &dataset_eka_indicmteb,
@@ -21,10 +22,14 @@ const struct dataset_spec *const datasets[] = {
     &dataset_indicvoices_r,
     &dataset_eka_medical_asr,
     &dataset_vistaar_small,
+    &dataset_vqa_rad,
+    &dataset_slake,
+    &dataset_medxpertqa,
     &dataset_multiple_choice,
     &dataset_question_answer,
     &dataset_retrieval,
     &dataset_transcription,
+    &dataset_visual_question_answer,
     NULL,
 };
 
@@ -106,11 +111,13 @@ static bool is_yaml(const char *name) {
 
 static const struct dataset_spec *spec_of_row(const struct json *row) {
     if (item_has_options(&dataset_multiple_choice, row)) return &dataset_multiple_choice;
-    if (speech_has_columns(row) && !item_field(row, "question")) return &dataset_transcription;
+    const bool asks = item_field(row, "question") != NULL;
+    if (speech_has_columns(row) && !asks) return &dataset_transcription;
+    if (images_has_column(row) && asks) return &dataset_visual_question_answer;
     return &dataset_question_answer;
 }
 
-/* Multiple choice, recordings or open questions? The first row tells. */
+/* Multiple choice, recordings, questions on pictures or open ones? The first row tells. */
 static karma_status spec_of_file(const char *path, const struct dataset_spec **out) {
     struct reader r;
     struct reader_place place = {0};
@@ -126,6 +133,21 @@ static karma_status spec_of_file(const char *path, const struct dataset_spec **o
     return st < 0 ? status_prefix(st, "%s", path) : KARMA_OK;
 }
 
+/* A folder with a manifest of questions on pictures, of recordings, or a retrieval set. */
+static karma_status spec_of_folder(const char *folder, const struct dataset_spec **out) {
+    struct arena a = {0};
+    const char *manifest = NULL;
+    bool speech;
+    karma_status st = speech_is_folder(folder, &speech);
+    *out = speech ? &dataset_transcription : &dataset_retrieval;
+    if (st == KARMA_OK && speech) st = attached_find_manifest(&a, folder, NULL, &manifest);
+    if (st == KARMA_OK && manifest) st = spec_of_file(manifest, out);
+    if (st == KARMA_OK && speech && *out != &dataset_visual_question_answer)
+        *out = &dataset_transcription;
+    arena_release(&a);
+    return st;
+}
+
 karma_status dataset_find(const char *name, const struct dataset_spec **out, bool *is_file) {
     *is_file = false;
     karma_status st = described_find(name, out);
@@ -138,10 +160,7 @@ karma_status dataset_find(const char *name, const struct dataset_spec **out, boo
     *is_file = is_folder || reader_for(name) != NULL;
     if (!*is_file) return not_found(name);
     if (!is_folder) return spec_of_file(name, out);
-    bool speech;
-    st = speech_is_folder(name, &speech);
-    *out = speech ? &dataset_transcription : &dataset_retrieval;
-    return st;
+    return spec_of_folder(name, out);
 }
 
 karma_status karma_get_dataset_info(const char *name, const karma_dataset_info **info) {

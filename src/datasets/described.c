@@ -23,8 +23,8 @@ static const char *const keys[] = {
     "name",        "description", "kind",   "path",       "split",         "fields",
     "answer_base", "choices",     "prompt", "extraction", "system_prompt", "metrics",
     "options",     "processors",  "corpus", "queries",    "qrels",         "many_texts"};
-static const char *const field_keys[] = {"id",      "question", "options", "answer",
-                                         "context", "split",    "system"};
+static const char *const field_keys[] = {"id",    "question", "options", "answer", "context",
+                                         "split", "system",   "image",   "frame",  "answer_type"};
 static const char *const option_keys[] = {"type",    "default",  "min",      "max",
                                           "choices", "nullable", "required", "help"};
 
@@ -71,6 +71,11 @@ static karma_status read_question_fields(struct arena *a, const struct json *fie
     if (st == KARMA_OK) st = json_field_str(fields, "context", NULL, &f->context);
     if (st == KARMA_OK) st = json_field_str(fields, "split", NULL, &f->split);
     if (st == KARMA_OK) st = json_field_str(fields, "system", NULL, &f->system);
+    if (st == KARMA_OK) st = json_field_str(fields, "frame", NULL, &f->frame);
+    if (st == KARMA_OK) st = json_field_str(fields, "answer_type", NULL, &f->answer_type);
+    if (st == KARMA_OK) st = read_list(a, fields, "image", &f->images);
+    if (st == KARMA_OK && f->images && !f->images[0])
+        st = status_fail(KARMA_E_RANGE, "image: an empty list");
     if (st == KARMA_OK) st = read_list(a, fields, "options", &f->options);
     if (st == KARMA_OK && f->options && !f->options[0])
         st = status_fail(KARMA_E_RANGE, "options: an empty list");
@@ -240,8 +245,9 @@ static karma_status read_option(struct arena *a, const struct json_member *m,
 }
 
 static karma_status read_options(struct arena *a, const struct json *root, bool path_required,
-                                 const char *split, enum dataset_kind kind,
-                                 const karma_option_spec **out) {
+                                 struct dataset_spec *out) {
+    const enum dataset_kind kind = out->kind;
+    const char *split = out->info.split;
     const struct json *options = json_get(root, "options");
     if (!json_is_null(options) && !json_is_object(options))
         return status_fail(KARMA_E_TYPE, "options: expected a map of arguments, found %s",
@@ -252,7 +258,8 @@ static karma_status read_options(struct arena *a, const struct json *root, bool 
     const char *split_text = arena_strdup(a, split ? buf_str(&split_json) : "null");
     buf_release(&split_json);
     if (st < 0) return st;
-    const karma_option_spec of_rows[] = {DATASET_COMMON_OPTIONS(path_required, split_text)};
+    const bool has_images = out->images == DATASET_IMAGES_ALL || out->fields.images;
+    const karma_option_spec of_rows[] = {IMAGE_COMMON_OPTIONS(path_required, split_text)};
     const karma_option_spec of_retrieval[] = {RETRIEVAL_COMMON_OPTIONS(path_required, split_text)};
     const karma_option_spec of_speech[] = {SPEECH_COMMON_OPTIONS(path_required, split_text, false)};
     const karma_option_spec *common = kind == DATASET_RETRIEVAL       ? of_retrieval
@@ -260,7 +267,7 @@ static karma_status read_options(struct arena *a, const struct json *root, bool 
                                                                       : of_rows;
     const size_t n_common = kind == DATASET_RETRIEVAL       ? COUNT(of_retrieval)
                             : kind == DATASET_TRANSCRIPTION ? COUNT(of_speech)
-                                                            : COUNT(of_rows);
+                                                            : COUNT(of_rows) - !has_images;
     karma_option_spec *specs = arena_calloc(a, n_common + json_count(options) + 1, sizeof(*specs));
     if (!split_text || !specs) return KARMA_E_NOMEM;
     memcpy(specs, common, n_common * sizeof(*specs));
@@ -272,7 +279,7 @@ static karma_status read_options(struct arena *a, const struct json *root, bool 
         st = read_option(a, m, &specs[n_common + i]);
         if (st < 0) return status_prefix(st, "options: %s", status_quotez(m->key));
     }
-    *out = specs;
+    out->info.options = specs;
     return KARMA_OK;
 }
 
@@ -281,15 +288,16 @@ static karma_status read_kind(const struct json *root, struct dataset_spec *out)
     karma_status st = json_need_str(root, "kind", &kind);
     if (st < 0) return st;
     const struct dataset_spec *const kinds[] = {&dataset_multiple_choice, &dataset_question_answer,
-                                                &dataset_retrieval, &dataset_transcription};
+                                                &dataset_retrieval, &dataset_transcription,
+                                                &dataset_visual_question_answer};
     for (size_t i = 0; i < COUNT(kinds); i++) {
         if (strcmp(kind, kinds[i]->info.name) != 0) continue;
         *out = *kinds[i];
         return KARMA_OK;
     }
-    return status_fail(KARMA_E_RANGE, "kind: expected %s, %s, %s or %s, found '%s'",
+    return status_fail(KARMA_E_RANGE, "kind: expected %s, %s, %s, %s or %s, found '%s'",
                        kinds[0]->info.name, kinds[1]->info.name, kinds[2]->info.name,
-                       kinds[3]->info.name, status_quotez(kind));
+                       kinds[3]->info.name, kinds[4]->info.name, status_quotez(kind));
 }
 
 static karma_status read_choices(struct arena *a, const struct json *root,
@@ -357,8 +365,7 @@ static karma_status read_root(struct arena *a, const struct json *root, const ch
     if (st == KARMA_OK) st = read_parts(a, root, path, out);
     const struct retrieval_paths *p = &out->parts;
     const bool located = out->files || (p->corpus && p->queries && p->qrels);
-    if (st == KARMA_OK)
-        st = read_options(a, root, !located, info->split, out->kind, &info->options);
+    if (st == KARMA_OK) st = read_options(a, root, !located, out);
     return st < 0 ? st : check_whole(out);
 }
 

@@ -4,7 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "datasets/prompt.h"
+
+enum { MAX_ANSWER_TYPE = 64 }; /* bytes */
 
 const struct json *item_field(const struct json *row, const char *name) {
     const struct json *value = json_get(row, name);
@@ -159,6 +162,63 @@ static karma_status read_answer(struct arena *a, const struct dataset_spec *spec
     return st;
 }
 
+/* A copy without blanks around it, in lower case as far as ASCII goes. */
+static char *plain_copy(struct arena *a, const char *text) {
+    size_t n;
+    text += strspn(text, " \t\r\n");
+    for (n = strlen(text); n && strchr(" \t\r\n", text[n - 1]);)
+        n--;
+    char *out = arena_strndup(a, text, n);
+    for (char *p = out; p && *p; p++)
+        *p = ascii_lower(*p);
+    return out;
+}
+
+/* The metrics of such sets lower the whole of Unicode; ASCII is for what is shown, and for yes and
+ * no. */
+static karma_status lower_reference(struct arena *a, struct item *out) {
+    char *copy = arena_strdup(a, out->reference);
+    if (!copy) return KARMA_E_NOMEM;
+    for (char *p = copy; *p; p++)
+        *p = ascii_lower(*p);
+    out->reference = copy;
+    return KARMA_OK;
+}
+
+karma_status item_answer_type(struct arena *a, const struct json *value, const char **out) {
+    const char *text;
+    *out = NULL;
+    if (value && value->type == JSON_BOOL) {
+        *out = value->u.boolean ? "closed" : "open";
+        return KARMA_OK;
+    }
+    karma_status st = item_text(a, value, &text);
+    if (st < 0 || !text) return st;
+    if (!(text = plain_copy(a, text))) return KARMA_E_NOMEM;
+    if (strlen(text) > MAX_ANSWER_TYPE)
+        return status_fail(KARMA_E_LIMIT, "longer than %d bytes", MAX_ANSWER_TYPE);
+    if (strcmp(text, "true") == 0) text = "closed"; /* of a table, which has texts alone */
+    if (strcmp(text, "false") == 0) text = "open";
+    *out = text[0] ? text : NULL;
+    return KARMA_OK;
+}
+
+/* As the row says it, else as its answer shows it, where the set is so. */
+static karma_status read_answer_type(struct arena *a, const struct dataset_spec *spec,
+                                     const struct json *row, struct item *out) {
+    const char *named = spec->fields.answer_type;
+    const char *column = named ? named : "answer_type";
+    if (!named && !spec->closed_by_answer) return KARMA_OK;
+    karma_status st = item_answer_type(a, item_field(row, column), &out->answer_type);
+    if (st < 0) return status_prefix(st, "%s", column);
+    if (out->answer_type || !spec->closed_by_answer) return KARMA_OK;
+    const char *answer = plain_copy(a, out->reference);
+    if (!answer) return KARMA_E_NOMEM;
+    const bool closed = strcmp(answer, "yes") == 0 || strcmp(answer, "no") == 0;
+    out->answer_type = closed ? "closed" : "open";
+    return KARMA_OK;
+}
+
 static bool is_blank(const char *text) {
     return text[strspn(text, " \t\r\n")] == '\0';
 }
@@ -185,5 +245,7 @@ karma_status item_make(struct arena *a, const struct dataset_spec *spec, const c
         st = read_multiple_choice(a, spec, row, out, &v);
     if (st == KARMA_OK && spec->kind == DATASET_QUESTION_ANSWER)
         st = read_answer(a, spec, row, out);
+    if (st == KARMA_OK && spec->lower_answer) st = lower_reference(a, out);
+    if (st == KARMA_OK) st = read_answer_type(a, spec, row, out);
     return st < 0 ? st : prompt_render(a, prompt, &v, &out->prompt);
 }

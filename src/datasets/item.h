@@ -11,7 +11,10 @@ struct item {
     const char *other_args;                         /* JSON; NULL: none */
     karma_audio audio;                              /* if has_audio; prompt may be NULL then */
     bool has_audio;
-    struct choices choices; /* count 0 unless multiple choice */
+    karma_image *images; /* shown with the prompt; their digests come later */
+    size_t n_images;
+    const char *answer_type; /* "open", "closed", ...: a part of the set; NULL: none */
+    struct choices choices;  /* count 0 unless multiple choice */
 };
 
 /* Member of a row by name; if there is none, "a.b" is b of a. NULL if absent. */
@@ -19,6 +22,10 @@ const struct json *item_field(const struct json *row, const char *name);
 /* A value as text: a string as it is, numbers and booleans as JSON has them, an array as lines;
  * *out NULL for null and absent. E_TYPE for an object, E_RANGE for a NUL character. */
 karma_status item_text(struct arena *a, const struct json *value, const char **out);
+
+/* A value as the name of a part of the set: a text in lower case, or a truth value, true being
+ * "closed" and false "open"; *out NULL when it is not there or blank. E_TYPE, E_LIMIT. */
+karma_status item_answer_type(struct arena *a, const struct json *value, const char **out);
 
 /* Is the row of the split wanted? split NULL: all are. *has_split: the row says its split. */
 karma_status item_in_split(struct arena *a, const struct dataset_spec *spec, const struct json *row,

@@ -24,4 +24,5 @@ const struct dataset_spec dataset_multiple_choice = {
             .extraction = "mcqa",
         },
     .kind = DATASET_MULTIPLE_CHOICE,
+    .images = DATASET_IMAGES_SOME,
 };

@@ -3,8 +3,8 @@
  * a hash; rows are made into samples when they are asked for, and a row that has changed since is
  * an error. All rows are made once at opening, so that what is wrong with any of them is said
  * before a model is loaded. A retrieval set is one whose rows are queries; its documents and
- * judgements are in memory. Of recordings the content is looked at too. A registered data set gives
- * its samples itself.
+ * judgements are in memory. Of recordings and pictures the content is looked at too, and none of it
+ * kept. A registered data set gives its samples itself.
  */
 #include <stdio.h>
 #include <string.h>
@@ -16,7 +16,7 @@
 #include "base/size.h"
 #include "datasets/dataset.h"
 #include "datasets/extract.h"
-#include "datasets/item.h"
+#include "datasets/images.h"
 #include "datasets/registered_set.h"
 #include "datasets/retrieval.h"
 #include "datasets/speech.h"
@@ -27,6 +27,7 @@ struct taken {
     struct reader_place place;
     uint64_t row_no; /* in the file, from 1 */
     uint64_t hash;   /* of the row's content */
+    size_t picture;  /* the number of its first one */
 };
 
 /* A row read and made into an item; its arena is its life. */
@@ -51,6 +52,7 @@ struct karma_dataset {
     struct retrieval retrieval;
     size_t unjudged;
     struct speech speech;             /* of recordings */
+    struct images images;             /* of questions on pictures */
     struct registered_set registered; /* of a registered one */
     struct reader reader;
     struct taken *taken;
@@ -100,7 +102,8 @@ static karma_status resolve_args(karma_dataset *d, const struct json *given) {
         d->rule = extraction_find("strip"); /* when it has no rule of its own */
         return KARMA_OK;
     }
-    d->info.prompt = d->spec->prompt ? d->spec->prompt(d->args) : d->info.prompt;
+    if (d->spec->prompt) st = d->spec->prompt(&d->arena, d->args, &d->info.prompt);
+    if (st < 0) return st;
     d->info.extraction = json_str(json_get(d->args, "extraction"), d->info.extraction);
     d->rule = extraction_find(d->info.extraction);
     if (!d->rule)
@@ -148,8 +151,16 @@ static karma_status file_of_split(karma_dataset *d) {
                        status_quotez(split), status_quotez(files[0].split));
 }
 
+/* The manifest in a folder of pictures, if it has one: of the split, or of all. */
+static karma_status manifest_in_folder(karma_dataset *d, const char *folder, bool split_given) {
+    karma_status st = attached_find_manifest(&d->arena, folder, d->info.split, &d->path);
+    if (st == KARMA_OK && !d->path && !split_given) /* a default need not be there */
+        st = attached_find_manifest(&d->arena, folder, NULL, &d->path);
+    return st;
+}
+
 /* *by_name: the file itself is the split. */
-static karma_status choose_file(karma_dataset *d, bool *by_name) {
+static karma_status choose_file(karma_dataset *d, bool split_given, bool *by_name) {
     const char *path = json_str(json_get(d->args, "path"), NULL);
     *by_name = false;
     if (!path && d->spec->files) {
@@ -164,7 +175,12 @@ static karma_status choose_file(karma_dataset *d, bool *by_name) {
     if (!d->path) return KARMA_E_NOMEM;
     if (file_kind(d->path) != FILE_KIND_FOLDER) return KARMA_OK;
     *by_name = true;
-    return file_in_folder(d, d->path);
+    const char *folder = d->path;
+    if (d->spec->images == DATASET_IMAGES_ALL) {
+        karma_status st = manifest_in_folder(d, folder, split_given);
+        if (st < 0 || d->path) return st;
+    }
+    return file_in_folder(d, folder);
 }
 
 /* One of the three files of a retrieval set: as the argument says, else the description, else of
@@ -215,9 +231,7 @@ static karma_status open_recordings(karma_dataset *d, bool split_given, bool *by
     d->path = path;
     if (file_kind(path) == FILE_KIND_FOLDER) {
         *by_name = true;
-        st = speech_find_manifest(&d->arena, path, d->info.split, &d->path);
-        if (st == KARMA_OK && !d->path && !split_given) /* a default need not be there */
-            st = speech_find_manifest(&d->arena, path, NULL, &d->path);
+        st = manifest_in_folder(d, path, split_given);
         if (st < 0) return st;
         if (!d->path) {
             const char *folder = d->info.split ? file_join(&d->arena, path, d->info.split) : path;
@@ -266,6 +280,7 @@ static karma_status make(const karma_dataset *d, const struct reader_row *row,
             ? speech_item(&m->arena, d->spec, &d->speech, d->info.prompt, d->args, standard,
                           &m->item)
             : item_make(&m->arena, d->spec, d->info.prompt, d->args, standard, &m->item);
+    if (st == KARMA_OK) st = images_item(&m->arena, d->spec, d->images.folder, standard, &m->item);
     if (st < 0) return st;
     if (!m->item.id) m->item.id = row->key && row->key[0] ? row->key : NULL;
     if (!m->item.id) {
@@ -324,6 +339,11 @@ static karma_status query_wanted(karma_dataset *d, struct arena *a, const struct
     return KARMA_OK;
 }
 
+/* Of a set that has no such argument a missing file is its sample's failure. */
+static bool may_miss(const karma_dataset *d, const char *argument) {
+    return strcmp(json_str(json_get(d->args, argument), "fail"), "fail") == 0;
+}
+
 static karma_status check_row(karma_dataset *d, struct checking *c, const struct reader_row *row,
                               struct taken *t, struct made *m) {
     const struct json *standard;
@@ -353,8 +373,10 @@ static karma_status check_row(karma_dataset *d, struct checking *c, const struct
     entry->value.u64 = (uint64_t)row->line_no;
     if (retrieval) st = query_wanted(d, &m->arena, standard, &m->item, &wanted);
     if (m->item.has_audio)
-        st = speech_take(&d->speech, &m->item.audio,
-                         strcmp(json_str(json_get(d->args, "missing_audio"), ""), "fail") == 0);
+        st = speech_take(&d->speech, &m->item.audio, may_miss(d, "missing_audio"));
+    if (st == KARMA_OK && m->item.n_images)
+        st = images_take(&d->images, &d->arena, &m->item, may_miss(d, "missing_image"),
+                         row->line_no, &t->picture);
     if (st < 0) return st;
     return wanted ? take(d, t) : KARMA_OK;
 }
@@ -398,6 +420,10 @@ static karma_status check_all(karma_dataset *d, bool split_given, bool by_name) 
     if (c.duplicates > 0)
         log_warn("%s: line %lld: key given twice in a row; the last one counts (%zu such rows)",
                  d->path, (long long)c.duplicate_line, c.duplicates);
+    if (d->images.n_missing > 0)
+        log_warn("%s: line %lld: image: %s: no such file (%zu such files); their samples fail",
+                 d->path, (long long)d->images.first_missing_line,
+                 status_quote_path(d->images.first_missing), d->images.n_missing);
     return KARMA_OK;
 }
 
@@ -410,6 +436,7 @@ static void add_fields(struct sha256 *s, const struct dataset_fields *f) {
     sha256_field_str(s, f->context);
     sha256_field_str(s, f->split);
     sha256_field_str(s, f->system);
+    sha256_field_str(s, f->answer_type);
     for (const char *const *o = f->options; o && *o; o++)
         sha256_field_str(s, *o);
     sha256_field_str(s, NULL);
@@ -484,6 +511,7 @@ static karma_status make_digest(karma_dataset *d) {
     karma_status st = add_args(&s, d);
     if (d->spec->kind == DATASET_RETRIEVAL) add_retrieval(&s, d);
     if (d->spec->kind == DATASET_TRANSCRIPTION) add_speech(&s, d);
+    if (d->spec->images != DATASET_IMAGES_NONE) images_add_digest(&d->images, d->spec, &s);
     sha256_field(&s, d->reader.text, d->reader.len);
     sha256_end(&s, digest);
     sha256_hex(digest, d->digest);
@@ -500,7 +528,10 @@ static karma_status open_rows(karma_dataset *d, const struct json *given) {
     if (d->spec->kind == DATASET_TRANSCRIPTION) {
         st = open_recordings(d, split_given, &by_name);
     } else {
-        st = d->spec->kind == DATASET_RETRIEVAL ? open_parts(d) : choose_file(d, &by_name);
+        st = d->spec->kind == DATASET_RETRIEVAL ? open_parts(d)
+                                                : choose_file(d, split_given, &by_name);
+        if (st == KARMA_OK && !(d->images.folder = file_dir_name(&d->arena, d->path)))
+            st = KARMA_E_NOMEM;
         if (st == KARMA_OK) st = reader_open(d->path, &d->reader);
     }
     if (st == KARMA_OK) st = check_all(d, split_given, by_name);
@@ -551,6 +582,7 @@ void karma_dataset_close(karma_dataset *d) {
     reader_close(&d->reader);
     retrieval_close(&d->retrieval);
     speech_close(&d->speech);
+    images_close(&d->images);
     registered_set_close(&d->registered);
     arena_release(&d->sample_row.arena);
     arena_release(&d->extract_row.arena);
@@ -610,6 +642,10 @@ static karma_status load(karma_dataset *d, size_t i, struct made *m) {
         st = speech_check(&d->speech, i, &m->item.audio);
         if (st < 0) st = status_prefix(st, "line %lld: audio", (long long)row.line_no);
     }
+    if (st == KARMA_OK && m->item.n_images) {
+        st = images_check(&d->images, t->picture, &m->item);
+        if (st < 0) st = status_prefix(st, "line %lld", (long long)row.line_no);
+    }
     if (st < 0) return status_prefix(st, "%s", d->path);
     m->index = i;
     return KARMA_OK;
@@ -632,9 +668,22 @@ karma_status karma_dataset_get(karma_dataset *d, size_t i, const karma_sample **
         .expected_output = item->reference,
         .other_args_json = item->other_args,
         .audio = item->has_audio ? &item->audio : NULL,
+        .images = item->images,
+        .n_images = item->n_images,
     };
     *sample = &d->sample;
     return KARMA_OK;
+}
+
+karma_status karma_dataset_answer_type(karma_dataset *d, size_t i, const char **type) {
+    *type = NULL;
+    if (d->spec->class) {
+        karma_status got = registered_set_answer_type(&d->registered, i, type);
+        return got < 0 ? status_prefix(got, "%s", d->info.name) : KARMA_OK;
+    }
+    karma_status st = load(d, i, &d->sample_row);
+    if (st == KARMA_OK) *type = d->sample_row.item.answer_type;
+    return st;
 }
 
 static karma_status extract_registered(karma_dataset *d, size_t i, const char *text,

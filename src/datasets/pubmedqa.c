@@ -23,9 +23,11 @@ static const char once[] = BEGINNING "{question}\n{options}" ENDING;
 static const char twice[] =
     BEGINNING "Context: {context}\n\nQuestion: {question}\n{options}" ENDING;
 
-static const char *prompt_for(const struct json *args) {
+static karma_status prompt_for(struct arena *a, const struct json *args, const char **out) {
     const struct json *value = json_get(args, "double_context");
-    return value && value->type == JSON_BOOL && value->u.boolean ? twice : once;
+    (void)a;
+    *out = value && value->type == JSON_BOOL && value->u.boolean ? twice : once;
+    return KARMA_OK;
 }
 
 /* {"A": "yes", "B": "no", "C": "maybe"}: the order of the repackaged rows. */

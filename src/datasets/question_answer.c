@@ -21,4 +21,5 @@ const struct dataset_spec dataset_question_answer = {
             .extraction = "strip",
         },
     .kind = DATASET_QUESTION_ANSWER,
+    .images = DATASET_IMAGES_SOME,
 };

@@ -9,8 +9,9 @@
 #include "base/map.h"
 #include "base/option.h"
 #include "base/size.h"
+#include "datasets/item.h"
 
-enum { MAX_SAMPLES = INT32_MAX, MAX_MESSAGES = 100000 };
+enum { MAX_SAMPLES = INT32_MAX, MAX_MESSAGES = 100000, MAX_IMAGES = 1024 };
 
 /* ---- the list ---- */
 
@@ -109,6 +110,43 @@ void dataset_unregister(const char *name) {
 
 /* ---- samples ---- */
 
+/* The pixels' bytes; 0: too many for an image. */
+static size_t pixel_bytes(const karma_image *im) {
+    size_t n = 0;
+    return mul_size((size_t)im->width, (size_t)im->height, &n) &&
+                   mul_size(n, (size_t)im->channels, &n)
+               ? n
+               : 0;
+}
+
+/* A file, bytes or pixels: one of them. */
+static karma_status check_image(const karma_image *im) {
+    karma_status st = KARMA_OK;
+    if (im->name) st = foreign_string(im->name, "name of the image");
+    if (st == KARMA_OK && im->digest) st = foreign_string(im->digest, "digest of the image");
+    if (st == KARMA_OK && im->path) st = foreign_string(im->path, "path of the image");
+    if (st < 0) return st;
+    if (im->frame < 0) return status_fail(KARMA_E_PLUGIN, "image: frame %d", im->frame);
+    if (im->path || im->bytes) return KARMA_OK;
+    if (!im->pixels)
+        return status_fail(KARMA_E_PLUGIN, "image: neither a path nor bytes nor pixels");
+    if (im->width <= 0 || im->height <= 0 || (im->channels != 1 && im->channels != 3) ||
+        pixel_bytes(im) == 0)
+        return status_fail(KARMA_E_PLUGIN, "image: %d by %d pixels of %d channels", im->width,
+                           im->height, im->channels);
+    return KARMA_OK;
+}
+
+static karma_status check_images(const karma_image *images, size_t n) {
+    karma_status st = KARMA_OK;
+    if (n > MAX_IMAGES)
+        return status_fail(KARMA_E_PLUGIN, "n_images: %zu, at most %d are possible", n, MAX_IMAGES);
+    if (n && !images) return status_fail(KARMA_E_PLUGIN, "images: NULL, of %zu", n);
+    for (size_t i = 0; st == KARMA_OK && i < n; i++)
+        st = check_image(&images[i]);
+    return st;
+}
+
 static karma_status check_messages(const karma_sample *s) {
     if (s->n_messages > MAX_MESSAGES)
         return status_fail(KARMA_E_PLUGIN, "n_messages: %zu, at most %d are possible",
@@ -119,6 +157,8 @@ static karma_status check_messages(const karma_sample *s) {
     for (size_t i = 0; st == KARMA_OK && i < s->n_messages; i++) {
         st = foreign_string(s->conversation[i].role, "role of a message");
         if (st == KARMA_OK) st = foreign_string(s->conversation[i].content, "message");
+        if (st == KARMA_OK)
+            st = check_images(s->conversation[i].images, s->conversation[i].n_images);
     }
     return st;
 }
@@ -163,6 +203,7 @@ static karma_status check_sample(const karma_sample *s) {
     if (st == KARMA_OK && s->key && !s->key[0]) st = status_fail(KARMA_E_PLUGIN, "key: empty");
     if (st == KARMA_OK) st = check_messages(s);
     if (st == KARMA_OK && s->audio) st = check_audio(s->audio);
+    if (st == KARMA_OK) st = check_images(s->images, s->n_images);
     if (st == KARMA_OK && s->n_messages == 0 && (s->input || !s->audio))
         st = foreign_string(s->input, "input");
     if (st == KARMA_OK && s->system_prompt) st = foreign_string(s->system_prompt, "system_prompt");
@@ -195,6 +236,38 @@ static karma_status digest_audio(struct arena *a, karma_audio *audio) {
     return hex[0] && !audio->digest ? KARMA_E_NOMEM : KARMA_OK;
 }
 
+/* As that of audio, of its content alone. */
+static karma_status digest_image(struct arena *a, karma_image *im) {
+    char hex[65] = "";
+    if (im->path) {
+        karma_status st = file_sha256(im->path, hex);
+        if (st == KARMA_E_NOMEM) return st;
+    } else {
+        unsigned char digest[32];
+        struct sha256 h;
+        sha256_begin(&h);
+        if (im->bytes) {
+            sha256_add(&h, im->bytes, im->n_bytes);
+        } else {
+            sha256_field_u64(&h, (uint64_t)im->width);
+            sha256_field_u64(&h, (uint64_t)im->channels);
+            sha256_field(&h, im->pixels, pixel_bytes(im));
+        }
+        sha256_end(&h, digest);
+        sha256_hex(digest, hex);
+    }
+    im->digest = hex[0] ? arena_strdup(a, hex) : NULL;
+    return hex[0] && !im->digest ? KARMA_E_NOMEM : KARMA_OK;
+}
+
+static void hash_images(struct sha256 *h, const karma_image *images, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        sha256_field_str(h, "image");
+        sha256_field_str(h, images[i].digest);
+        sha256_field_u64(h, (uint64_t)images[i].frame);
+    }
+}
+
 static uint64_t hash_sample(const karma_sample *s) {
     struct sha256 h;
     unsigned char digest[32];
@@ -206,11 +279,14 @@ static uint64_t hash_sample(const karma_sample *s) {
     for (size_t i = 0; i < s->n_messages; i++) {
         sha256_field_str(&h, s->conversation[i].role);
         sha256_field_str(&h, s->conversation[i].content);
+        if (s->conversation[i].n_images) sha256_field_u64(&h, s->conversation[i].images_first);
+        hash_images(&h, s->conversation[i].images, s->conversation[i].n_images);
     }
     sha256_field_str(&h, s->system_prompt);
     sha256_field_str(&h, s->expected_output);
     sha256_field_str(&h, s->other_args_json);
     if (s->audio) sha256_field_str(&h, s->audio->digest);
+    hash_images(&h, s->images, s->n_images);
     sha256_end(&h, digest);
     for (int i = 0; i < 8; i++)
         out = out << 8 | digest[i];
@@ -241,6 +317,29 @@ static karma_status copy_audio(struct arena *a, karma_sample *s) {
     return st == KARMA_OK ? digest_audio(a, audio) : st;
 }
 
+static karma_status copy_images(struct arena *a, const karma_image **images, size_t n) {
+    karma_image *all = n ? arena_dup(a, *images, n * sizeof(*all)) : NULL;
+    karma_status st = n && !all ? KARMA_E_NOMEM : KARMA_OK;
+    *images = all;
+    for (size_t i = 0; st == KARMA_OK && i < n; i++) {
+        karma_image *im = &all[i];
+        if (im->path) {
+            im->bytes = NULL; /* one of them counts */
+            im->pixels = NULL;
+        } else if (im->bytes) {
+            im->pixels = NULL;
+            im->bytes = arena_dup(a, im->bytes, im->n_bytes);
+        } else {
+            im->pixels = arena_dup(a, im->pixels, pixel_bytes(im));
+        }
+        if (!im->path && !im->bytes && !im->pixels) return KARMA_E_NOMEM;
+        st = copy_text(a, &im->path);
+        if (st == KARMA_OK) st = copy_text(a, &im->name);
+        if (st == KARMA_OK) st = digest_image(a, im);
+    }
+    return st;
+}
+
 /* Make all that s points to ours. */
 static karma_status copy_sample(struct arena *a, karma_sample *s) {
     karma_message *turns = arena_calloc(a, s->n_messages + 1, sizeof(*turns));
@@ -249,6 +348,7 @@ static karma_status copy_sample(struct arena *a, karma_sample *s) {
         turns[i] = s->conversation[i];
         st = copy_text(a, &turns[i].role);
         if (st == KARMA_OK) st = copy_text(a, &turns[i].content);
+        if (st == KARMA_OK) st = copy_images(a, &turns[i].images, turns[i].n_images);
     }
     s->conversation = s->n_messages ? turns : NULL;
     if (st == KARMA_OK) st = copy_text(a, &s->key);
@@ -256,6 +356,7 @@ static karma_status copy_sample(struct arena *a, karma_sample *s) {
     if (st == KARMA_OK) st = copy_text(a, &s->system_prompt);
     if (st == KARMA_OK) st = copy_text(a, &s->expected_output);
     if (st == KARMA_OK) st = copy_text(a, &s->other_args_json);
+    if (st == KARMA_OK) st = copy_images(a, &s->images, s->n_images);
     return st == KARMA_OK && s->audio ? copy_audio(a, s) : st;
 }
 
@@ -330,6 +431,17 @@ karma_status registered_set_get(struct registered_set *s, size_t i, const karma_
         st = status_fail(KARMA_E_PLUGIN, "sample %zu: not the same as when it was first given", i);
     if (st == KARMA_OK) *sample = &s->sample;
     return st;
+}
+
+karma_status registered_set_answer_type(struct registered_set *s, size_t i, const char **type) {
+    const karma_sample *sample;
+    const struct json *args;
+    *type = NULL;
+    karma_status st = registered_set_get(s, i, &sample);
+    const char *text = st == KARMA_OK ? sample->other_args_json : NULL;
+    if (!text) return st;
+    st = json_parse(&s->arena, text, strlen(text), JSON_LAST_WINS, &args);
+    return st < 0 ? st : item_answer_type(&s->arena, json_get(args, "answer_type"), type);
 }
 
 karma_status registered_set_extract(struct registered_set *s, struct arena *a, size_t i,

@@ -32,6 +32,9 @@ karma_status registered_set_open(const karma_dataset_class *class, const char *a
                                  struct sha256 *digest, struct registered_set *out);
 /* *sample stays until the next get. */
 karma_status registered_set_get(struct registered_set *s, size_t i, const karma_sample **sample);
+/* What answer_type of its other arguments says, in lower case; *type NULL: nothing. Lent until the
+ * next call on s. */
+karma_status registered_set_answer_type(struct registered_set *s, size_t i, const char **type);
 /* Only for a class that has extract, i < count. *prediction in a. */
 karma_status registered_set_extract(struct registered_set *s, struct arena *a, size_t i,
                                     const char *text, const char **prediction, karma_parse *how);

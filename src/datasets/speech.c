@@ -3,20 +3,11 @@
 
 #include <string.h>
 
-#include "base/base64.h"
 #include "base/language.h"
 #include "base/utf8.h"
 #include "datasets/prompt.h"
 
-enum { MAX_PATH_BYTES = 4096, MAX_TRANSCRIPT_BYTES = 16 << 20 };
-
-struct speech_seen {
-    char digest[65]; /* "" for one that is missing */
-    uint64_t size;   /* of a file, as the next */
-    int64_t mtime_ns;
-};
-
-const char *const missing_audio_choices[] = {"error", "fail", NULL};
+enum { MAX_TRANSCRIPT_BYTES = 16 << 20 };
 
 /* ---- columns ---- */
 
@@ -61,7 +52,6 @@ karma_status speech_check_prompt(const struct dataset_spec *spec) {
 
 /* ---- folders ---- */
 
-static const char *const manifests[] = {"metadata", "manifest", "transcripts", NULL};
 static const char *const audio_endings[] = {".wav", ".flac", ".ogg",  ".oga", ".opus",
                                             ".mp3", ".aif",  ".aiff", ".au",  ".w64",
                                             ".caf", ".rf64", NULL};
@@ -72,44 +62,14 @@ static bool is_audio_name(const char *name) {
     return false;
 }
 
-/* FOLDER/STEM.jsonl and so on; *path NULL: none of them is there. */
-static karma_status find_stem(struct arena *a, const char *folder, const char *stem,
-                              const char **path) {
-    for (const struct reader_ops *const *r = readers; *r; r++) {
-        for (const char *const *e = (*r)->extensions; *e; e++) {
-            *path = arena_printf(a, "%s/%s%s", folder, stem, *e);
-            if (!*path) return KARMA_E_NOMEM;
-            if (file_exists(*path)) return KARMA_OK;
-        }
-    }
-    *path = NULL;
-    return KARMA_OK;
-}
-
-karma_status speech_find_manifest(struct arena *a, const char *folder, const char *split,
-                                  const char **path) {
-    karma_status st = KARMA_OK;
-    *path = NULL;
-    if (split) {
-        st = file_check_name(split, strlen(split));
-        if (st < 0) return status_prefix(st, "data set argument split");
-        st = find_stem(a, folder, split, path);
-        if (st < 0 || *path) return st;
-        if (!(folder = file_join(a, folder, split))) return KARMA_E_NOMEM;
-    }
-    for (const char *const *stem = manifests; *stem && st == KARMA_OK && !*path; stem++)
-        st = find_stem(a, folder, *stem, path);
-    return st;
-}
-
 karma_status speech_is_folder(const char *folder, bool *is) {
     struct arena a = {0};
     const char *manifest = NULL, *corpus;
     const char *const *names;
     size_t n = 0;
-    karma_status st = find_stem(&a, folder, "corpus", &corpus);
+    karma_status st = attached_find_stem(&a, folder, "corpus", &corpus);
     const bool may_be = st == KARMA_OK && !corpus; /* else a retrieval set, whatever lies beside */
-    if (may_be) st = speech_find_manifest(&a, folder, NULL, &manifest);
+    if (may_be) st = attached_find_manifest(&a, folder, NULL, &manifest);
     *is = st == KARMA_OK && manifest;
     if (st == KARMA_OK && may_be && !*is) st = file_list(&a, folder, &names, &n);
     for (size_t i = 0; i < n && !*is; i++)
@@ -215,77 +175,15 @@ karma_status speech_in_language(struct arena *a, const struct dataset_spec *spec
 }
 
 /* How files that hold sound begin, in base64: RIFF, RF64, fLaC, OggS, ID3, FORM, MPEG frames. */
-static bool is_base64(const char *text, size_t len) {
-    static const char *const begins[] = {"UklGR", "UkY2N", "ZkxhQ", "T2dnU", "SUQz",
-                                         "Rk9ST", "//s",   "//u",   "//v",   NULL};
-    bool any = false;
-    for (const char *const *b = begins; *b && !any; b++)
-        any = strncmp(text, *b, strlen(*b)) == 0;
-    if (!any || len > MAX_PATH_BYTES) return any;
-    while (len && text[len - 1] == '=')
-        len--;
-    for (size_t i = 0; i < len; i++) /* a path would have a point somewhere */
-        if (!base64_is_character(text[i])) return false;
-    return true;
-}
-
-static karma_status decode(struct arena *a, const char *text, size_t len, karma_audio *out) {
-    const unsigned char *bytes;
-    karma_status st = base64_decode(a, text, len, &bytes, &out->n_bytes);
-    out->bytes = bytes;
-    return st;
-}
-
-static karma_status read_data_url(struct arena *a, const char *text, karma_audio *out) {
-    static const char mark[] = ";base64,";
-    const char *comma = strchr(text, ','), *found = strstr(text, mark);
-    if (!comma || !found || found > comma)
-        return status_fail(KARMA_E_UNSUPPORTED, "a data: URL without ;base64,");
-    found += strlen(mark);
-    return decode(a, found, strlen(found), out);
-}
-
-static karma_status read_path(struct arena *a, const struct speech *s, const char *text,
-                              karma_audio *out) {
-    if (!text[0]) return status_fail(KARMA_E_MISSING, "empty");
-    if (strlen(text) >= MAX_PATH_BYTES) return status_fail(KARMA_E_LIMIT, "the path is too long");
-    if (text[0] == '~')
-        out->path = file_expand_home(a, text);
-    else
-        out->path = text[0] == '/' ? arena_strdup(a, text) : file_join(a, s->folder, text);
-    return out->path ? KARMA_OK : KARMA_E_NOMEM;
-}
+static const char *const begins[] = {"UklGR", "UkY2N", "ZkxhQ", "T2dnU", "SUQz",
+                                     "Rk9ST", "//s",   "//u",   "//v",   NULL};
 
 static karma_status read_audio(struct arena *a, const struct speech *s, const struct json *value,
                                karma_audio *out) {
-    const char *text, *name = NULL;
-    *out = (karma_audio){0};
-    if (json_is_object(value)) { /* as the datasets library writes its Audio */
-        const struct json *bytes = json_get(value, "bytes");
-        karma_status st = item_text(a, json_get(value, "path"), &name);
-        if (st < 0) return status_prefix(st, "path");
-        if (!json_is_null(bytes) && !json_is_string(bytes))
-            return status_fail(KARMA_E_TYPE, "bytes: expected base64, found %s",
-                               json_type_name(bytes));
-        out->name = name;
-        if (bytes && json_is_string(bytes)) {
-            text = bytes->u.string.data;
-            st = strncmp(text, "data:", 5) == 0 ? read_data_url(a, text, out)
-                                                : decode(a, text, bytes->u.string.len, out);
-            return st < 0 ? status_prefix(st, "bytes") : KARMA_OK;
-        }
-        if (!name) return status_fail(KARMA_E_MISSING, "neither bytes nor path");
-        return read_path(a, s, name, out);
-    }
-    if (json_is_null(value)) return status_fail(KARMA_E_MISSING, "missing");
-    if (!json_is_string(value))
-        return status_fail(KARMA_E_TYPE, "expected a path, base64 or an object, found %s",
-                           json_type_name(value));
-    karma_status st = item_text(a, value, &text);
-    if (st < 0) return st;
-    if (strncmp(text, "data:", 5) == 0) return read_data_url(a, text, out);
-    if (is_base64(text, strlen(text))) return decode(a, text, strlen(text), out);
-    return read_path(a, s, text, out);
+    struct attached x;
+    karma_status st = attached_read(a, s->folder, begins, value, &x);
+    *out = (karma_audio){.path = x.path, .bytes = x.bytes, .n_bytes = x.n_bytes, .name = x.name};
+    return st;
 }
 
 static karma_status set_other_args(struct arena *a, const char *language, struct item *out) {
@@ -329,73 +227,25 @@ karma_status speech_item(struct arena *a, const struct dataset_spec *spec, const
 
 /* ---- what was seen ---- */
 
-static karma_status look_at_file(const char *path, struct speech_seen *out) {
-    struct file_map map;
-    karma_status st = file_map_open(path, &map);
-    if (st < 0) return st;
-    out->size = map.size;
-    out->mtime_ns = map.mtime_ns;
-    file_map_close(&map);
-    return KARMA_OK;
-}
-
-static karma_status look(const karma_audio *audio, bool may_miss, struct speech_seen *out) {
-    unsigned char digest[32];
-    struct sha256 h;
-    *out = (struct speech_seen){.size = 0};
-    if (audio->path) {
-        const enum file_kind kind = file_kind(audio->path);
-        if (kind == FILE_KIND_NONE && may_miss) return KARMA_OK;
-        if (kind == FILE_KIND_NONE)
-            return status_fail(KARMA_E_MISSING, "%s: no such file", status_quote_path(audio->path));
-        if (kind != FILE_KIND_REGULAR)
-            return status_fail(KARMA_E_PATH, "%s: not a file", status_quote_path(audio->path));
-        karma_status st = look_at_file(audio->path, out);
-        return st < 0 ? st : file_sha256(audio->path, out->digest);
-    }
-    if (audio->n_bytes == 0) return status_fail(KARMA_E_RANGE, "no bytes");
-    sha256_begin(&h);
-    sha256_add(&h, audio->bytes, audio->n_bytes);
-    sha256_end(&h, digest);
-    sha256_hex(digest, out->digest);
-    return KARMA_OK;
-}
-
 karma_status speech_take(struct speech *s, const karma_audio *audio, bool may_miss) {
-    if (s->count == s->cap) {
-        const size_t cap = s->cap ? s->cap * 2 : 64;
-        struct speech_seen *grown = mem_realloc(s->seen, cap * sizeof(*grown));
-        if (!grown) return KARMA_E_NOMEM;
-        s->seen = grown;
-        s->cap = cap;
-    }
-    karma_status st = look(audio, may_miss, &s->seen[s->count]);
-    if (st < 0) return status_prefix(st, "audio");
-    s->count++;
-    return KARMA_OK;
+    const struct attached x = {
+        .path = audio->path, .bytes = audio->bytes, .n_bytes = audio->n_bytes};
+    bool missing;
+    karma_status st = x.path || x.n_bytes ? attached_take(&s->seen, &x, may_miss, &missing)
+                                          : status_fail(KARMA_E_RANGE, "no bytes");
+    return st < 0 ? status_prefix(st, "audio") : KARMA_OK;
 }
 
 karma_status speech_check(const struct speech *s, size_t i, karma_audio *audio) {
-    const struct speech_seen *seen = &s->seen[i];
-    struct speech_seen now = {.size = 0};
-    audio->digest = seen->digest[0] ? seen->digest : NULL;
-    if (!audio->path) return KARMA_OK; /* part of the row, which was looked at */
-    if (!audio->digest && file_kind(audio->path) == FILE_KIND_NONE) return KARMA_OK;
-    karma_status st = look_at_file(audio->path, &now);
-    if (st < 0) return st;
-    if (!audio->digest || now.size != seen->size || now.mtime_ns != seen->mtime_ns)
-        st = status_fail(KARMA_E_DIGEST, "%s: changed while in use", audio->path);
-    return st;
+    return attached_check(&s->seen, i, audio->path, &audio->digest);
 }
 
 void speech_add_digest(const struct speech *s, struct sha256 *h) {
-    sha256_field_u64(h, s->count);
-    for (size_t i = 0; i < s->count; i++)
-        sha256_field_str(h, s->seen[i].digest);
+    attached_add_digest(&s->seen, h);
 }
 
 void speech_close(struct speech *s) {
     buf_release(&s->text);
-    mem_free(s->seen);
+    attached_release(&s->seen);
     *s = (struct speech){0};
 }

@@ -6,16 +6,15 @@
 #ifndef DATASETS_SPEECH_H
 #define DATASETS_SPEECH_H
 
-#include "base/sha256.h"
+#include "datasets/attached.h"
 #include "datasets/dataset.h"
 #include "datasets/item.h"
 
 /* Of an open set. All-zero: closed. */
 struct speech {
-    const char *folder; /* what relative paths are relative to; lent */
-    struct buf text;    /* rows made of a folder's files */
-    struct speech_seen *seen;
-    size_t count, cap;
+    const char *folder;        /* what relative paths are relative to; lent */
+    struct buf text;           /* rows made of a folder's files */
+    struct attached_list seen; /* one a sample */
 };
 
 /* Does the row have an audio and a text? */
@@ -24,10 +23,6 @@ bool speech_has_columns(const struct json *row);
 karma_status speech_check_prompt(const struct dataset_spec *spec);
 /* Is it a folder of recordings: with metadata.*, manifest.* or transcripts.*, or audio files? */
 karma_status speech_is_folder(const char *folder, bool *is);
-/* The manifest of a folder: SPLIT.*, SPLIT/metadata.*, ... when split is given, else metadata.*,
- * manifest.*, transcripts.*; in a. *path NULL: there is none. */
-karma_status speech_find_manifest(struct arena *a, const char *folder, const char *split,
-                                  const char **path);
 /* Make rows of a folder of audio files, each with its text in a .txt file of the same name, and let
  * r read them. s lends the text. */
 karma_status speech_open_folder(struct speech *s, const char *folder, struct reader *r);

@@ -9,6 +9,15 @@
 #include "base/sha256.h"
 #include "karma/embedding.h"
 
+/* Their content, not where it lies. */
+static void add_images(struct sha256 *h, const karma_image *images, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        sha256_field_str(h, "image");
+        sha256_field_str(h, images[i].digest);
+        sha256_field_u64(h, (uint64_t)images[i].frame);
+    }
+}
+
 void answers_store_key(const char *identity, const karma_sample *s,
                        unsigned char out[STORE_KEY_BYTES]) {
     struct sha256 h;
@@ -21,6 +30,8 @@ void answers_store_key(const char *identity, const karma_sample *s,
     for (size_t i = 0; i < s->n_messages; i++) {
         sha256_field_str(&h, s->conversation[i].role);
         sha256_field_str(&h, s->conversation[i].content);
+        if (s->conversation[i].n_images) sha256_field_u64(&h, s->conversation[i].images_first);
+        add_images(&h, s->conversation[i].images, s->conversation[i].n_images);
     }
     sha256_field_str(&h, s->n_messages ? NULL : s->input);
     sha256_field_str(&h, s->other_args_json);
@@ -28,6 +39,7 @@ void answers_store_key(const char *identity, const karma_sample *s,
         sha256_field_str(&h, "audio");
         sha256_field_str(&h, s->audio->digest);
     }
+    add_images(&h, s->images, s->n_images);
     sha256_end(&h, out);
 }
 

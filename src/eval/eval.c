@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "base/float_env.h"
 #include "eval/answers.h"
+#include "eval/page.h"
 #include "eval/report.h"
 #include "eval/score.h"
 #include "eval/store.h"
@@ -43,6 +44,7 @@ struct run {
     karma_model *model;
     struct plan plan;
     struct store *store;
+    struct page page;
     char *identity; /* karma_free() */
     struct json *results, *timings;
     karma_eval_summary *summary;
@@ -115,7 +117,8 @@ static karma_status run_dataset(struct run *r, size_t i, const karma_eval_events
     const bool cancelled = st == KARMA_E_CANCELLED;
     struct score score = {0};
     if (st == KARMA_OK || cancelled) {
-        st = score_dataset(&r->plan.arena, d, &answers, r->options->include_content, &score);
+        st = score_dataset(&r->plan.arena, d, &answers, r->options->include_content, &r->page,
+                           &score);
     }
     if (st == KARMA_OK) st = json_set(&r->plan.arena, r->results, d->name, score.result);
     if (st == KARMA_OK) {
@@ -275,10 +278,12 @@ static karma_status describe_plan(struct run *r) {
 
 static karma_status run_all(struct run *r, const karma_eval_events *events) {
     karma_status st = begin_run(r);
+    if (st == KARMA_OK) st = page_begin(&r->page, r->plan.page, karma_model_name(r->model));
     for (size_t i = 0; i < r->plan.n_datasets && st == KARMA_OK && !r->summary->partial; i++) {
         st = run_dataset(r, i, events);
     }
     if (st == KARMA_OK) st = add_summary(r);
+    st = page_end(&r->page, st);
     r->summary->elapsed_s = (double)(clock_monotonic_ns() - r->started_ns) * 1e-9;
     return st == KARMA_OK ? write_report(r) : st;
 }

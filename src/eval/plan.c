@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/map.h"
 #include "base/nearest.h"
+#include "eval/page.h"
 #include "eval/report.h"
 
 /* --- where results go ------------------------------------------------------------------------- */
@@ -24,32 +25,50 @@ static karma_status parse_format(const char *name, enum output_format *out) {
 
 /* A file that stands where ours goes may be replaced when it is one of ours: it then holds the mark
  * of its kind. An empty one holds nothing that could be lost. */
-static karma_status looks_like_ours(const char *path, bool run_file, bool *ours) {
-    enum { MAX_RESULTS_BYTES = 1 << 30 };
+enum target { TARGET_RESULTS, TARGET_RUN_FILE, TARGET_PAGE };
+
+static bool has_mark(enum target target, const char *text) {
     static const char csv[] = "dataset,task_type,metric,";
+    if (target == TARGET_RUN_FILE) return strstr(text, "\"karma_version\":") != NULL;
+    if (target == TARGET_PAGE) return strstr(text, PAGE_MARK) != NULL;
+    return strstr(text, "\"_summary\":") != NULL || strstr(text, "\n_summary:") != NULL ||
+           strncmp(text, csv, sizeof(csv) - 1) == 0;
+}
+
+static karma_status looks_like_ours(const char *path, enum target target, bool *ours) {
+    enum { MAX_RESULTS_BYTES = 1 << 30 };
     struct buf b = {0};
     *ours = false;
     karma_status st = file_read(path, MAX_RESULTS_BYTES, &b);
-    if (st == KARMA_OK) {
-        const char *text = buf_str(&b);
-        *ours = b.len == 0 || (run_file ? strstr(text, "\"karma_version\":") != NULL
-                                        : strstr(text, "\"_summary\":") != NULL ||
-                                              strstr(text, "\n_summary:") != NULL ||
-                                              strncmp(text, csv, sizeof(csv) - 1) == 0);
-    }
+    if (st == KARMA_OK) *ours = b.len == 0 || has_mark(target, buf_str(&b));
     buf_release(&b);
     return st == KARMA_E_LIMIT ? KARMA_OK : st; /* so large a file is none of ours */
 }
 
-static karma_status check_target(const char *path, bool force, bool run_file) {
+static karma_status check_target(const char *path, bool force, enum target target) {
+    static const char *const kinds[] = {"results file", "run file", "page of samples"};
     karma_status st = file_check_writable(path);
     if (st < 0 || force || !file_exists(path)) return st;
     bool ours;
-    st = looks_like_ours(path, run_file, &ours);
+    st = looks_like_ours(path, target, &ours);
     if (st < 0 || ours) return st;
-    return status_fail(KARMA_E_USAGE,
-                       "%s: exists and is not a %s file; it is replaced only by force", path,
-                       run_file ? "run" : "results");
+    return status_fail(KARMA_E_USAGE, "%s: exists and is not a %s; it is replaced only by force",
+                       path, kinds[target]);
+}
+
+static bool same_file(const char *a, const char *b) {
+    return strcmp(a, b) == 0 || file_same(a, b);
+}
+
+static karma_status check_page(const karma_eval_options *o, struct plan *p) {
+    if (!o->samples_page) return KARMA_OK;
+    p->page = arena_strdup(&p->arena, o->samples_page);
+    if (!p->page) return KARMA_E_NOMEM;
+    if (!p->page[0]) return status_fail(KARMA_E_USAGE, "samples_page: the path is empty");
+    if (same_file(p->page, p->output) || same_file(p->page, p->run_file))
+        return status_fail(KARMA_E_USAGE, "%s: the results and the page of samples cannot be one",
+                           p->page);
+    return check_target(p->page, o->force, TARGET_PAGE);
 }
 
 static karma_status check_output(const karma_eval_options *o, struct plan *p) {
@@ -60,17 +79,19 @@ static karma_status check_output(const karma_eval_options *o, struct plan *p) {
     if (!p->output[0]) return status_fail(KARMA_E_USAGE, "output: the path is empty");
     p->run_file = report_run_path(&p->arena, p->output);
     if (!p->run_file) return KARMA_E_NOMEM;
-    st = check_target(p->output, o->force, false);
-    return st < 0 ? st : check_target(p->run_file, o->force, true);
+    st = check_target(p->output, o->force, TARGET_RESULTS);
+    if (st == KARMA_OK) st = check_target(p->run_file, o->force, TARGET_RUN_FILE);
+    return st < 0 ? st : check_page(o, p);
 }
 
 /* Not even by force: what a run reads cannot be what it writes. */
 static karma_status check_input(const struct plan *p, const char *path, const char *what) {
-    if (!path || (strcmp(path, p->output) != 0 && strcmp(path, p->run_file) != 0 &&
-                  !file_same(path, p->output) && !file_same(path, p->run_file))) {
-        return KARMA_OK;
+    const char *const outputs[] = {p->output, p->run_file, p->page};
+    for (size_t i = 0; path && i < sizeof(outputs) / sizeof(*outputs); i++) {
+        if (!outputs[i] || !same_file(path, outputs[i])) continue;
+        return status_fail(KARMA_E_USAGE, "%s: is %s and cannot be the output", outputs[i], what);
     }
-    return status_fail(KARMA_E_USAGE, "%s: is %s and cannot be the output", p->output, what);
+    return KARMA_OK;
 }
 
 /* --- data sets and their arguments ------------------------------------------------------------ */
@@ -168,6 +189,7 @@ static karma_status open_metrics(struct plan *p, struct plan_dataset *d, struct 
         if (st == KARMA_OK) st = karma_metric_create(name, text, &d->metrics[i].metric);
         if (st < 0) return st;
         d->metrics[i].name = name;
+        d->metrics[i].args_json = text;
         d->n_metrics = i + 1;
         st = read_k(p, &d->metrics[i]);
         if (st < 0) return st;
@@ -282,15 +304,27 @@ static void measure_corpus(struct plan_dataset *d) {
     if (d->deepest > d->n_documents) d->deepest = d->n_documents;
 }
 
+static karma_status check_sample_files(const struct plan *p, const karma_sample *sample) {
+    karma_status st = KARMA_OK;
+    if (sample->audio) st = check_input(p, sample->audio->path, "a recording");
+    for (size_t i = 0; i < sample->n_images && st == KARMA_OK; i++)
+        st = check_input(p, sample->images[i].path, "a picture");
+    for (size_t k = 0; k < sample->n_messages && st == KARMA_OK; k++)
+        for (size_t i = 0; i < sample->conversation[k].n_images && st == KARMA_OK; i++)
+            st = check_input(p, sample->conversation[k].images[i].path, "a picture");
+    return st;
+}
+
 /* Only by force can a file be replaced that is not one of ours. */
-static karma_status check_recordings(const struct plan *p, struct plan_dataset *d, bool force) {
+static karma_status check_all_files(const struct plan *p, struct plan_dataset *d, bool force) {
     const karma_sample *sample;
     karma_status st = KARMA_OK;
-    if (!force || (!file_exists(p->output) && !file_exists(p->run_file))) return KARMA_OK;
+    if (!force || (!file_exists(p->output) && !file_exists(p->run_file) &&
+                   !(p->page && file_exists(p->page))))
+        return KARMA_OK;
     for (size_t i = 0; i < d->n_samples && st == KARMA_OK; i++) {
         st = karma_dataset_get(d->data, i, &sample);
-        if (st == KARMA_OK && !sample->audio) break; /* no recordings, then */
-        if (st == KARMA_OK) st = check_input(p, sample->audio->path, "a recording");
+        if (st == KARMA_OK) st = check_sample_files(p, sample);
     }
     return st;
 }
@@ -308,7 +342,7 @@ static karma_status open_dataset(struct plan *p, struct plan_dataset *d, const c
     d->info = karma_dataset_get_info(d->data);
     d->n_samples = karma_dataset_count(d->data);
     if (max_samples > 0 && (uint64_t)max_samples < d->n_samples) d->n_samples = (size_t)max_samples;
-    st = check_recordings(p, d, o->force);
+    st = check_all_files(p, d, o->force);
     if (st == KARMA_OK) st = open_metrics(p, d, args);
     measure_corpus(d);
     return st < 0 ? st : open_processors(p, d, args);

@@ -14,6 +14,7 @@
 
 struct plan_metric {
     const char *name;
+    const char *args_json; /* as given; NULL: none */
     karma_metric *metric;
     int64_t k; /* its argument of that name: how much of a ranking it looks at; 0: it has none */
 };
@@ -46,6 +47,7 @@ struct plan {
     size_t n_datasets;
     const char *output;   /* path of the results */
     const char *run_file; /* path of times and counts, beside it */
+    const char *page;     /* path of the page of samples; NULL: none */
     enum output_format format;
     const char *store_path; /* NULL: in memory */
 };

@@ -75,15 +75,20 @@ static karma_status csv_cell(struct buf *b, const char *text, char after) {
     return st == KARMA_OK ? buf_putc(b, after) : st;
 }
 
-static karma_status csv_dataset(struct buf *b, const char *name, const struct json *result) {
-    const struct json *metrics = json_get(result, "metrics");
+/* The rows of some metrics: of a whole data set, or of a part, whose name is put behind theirs. */
+static karma_status csv_metrics(struct buf *b, const char *name, const struct json *result,
+                                const struct json *metrics, const char *part) {
     for (size_t i = 0; i < json_count(metrics); i++) {
         const struct json_member *m = &metrics->u.object.members[i];
         const struct json *score = json_get(m->value, "score"),
                           *n = json_get(m->value, "num_samples");
         karma_status st = csv_cell(b, name, ',');
         if (st == KARMA_OK) st = csv_cell(b, json_str(json_get(result, "task_type"), ""), ',');
-        if (st == KARMA_OK) st = csv_cell(b, m->key, ',');
+        struct buf metric = {0};
+        if (st == KARMA_OK)
+            st = buf_printf(&metric, "%s%s%s", m->key, part ? ":" : "", part ? part : "");
+        if (st == KARMA_OK) st = csv_cell(b, buf_str(&metric), ',');
+        buf_release(&metric);
         if (st == KARMA_OK && !json_is_null(score)) st = json_write(b, score, 0, JSON_COMPACT);
         if (st == KARMA_OK) st = buf_putc(b, ',');
         if (st == KARMA_OK) st = json_write(b, n, 0, JSON_COMPACT);
@@ -92,6 +97,16 @@ static karma_status csv_dataset(struct buf *b, const char *name, const struct js
         if (st < 0) return st;
     }
     return KARMA_OK;
+}
+
+static karma_status csv_dataset(struct buf *b, const char *name, const struct json *result) {
+    const struct json *parts = json_get(result, "by_answer_type");
+    karma_status st = csv_metrics(b, name, result, json_get(result, "metrics"), NULL);
+    for (size_t i = 0; i < json_count(parts) && st == KARMA_OK; i++) {
+        const struct json_member *m = &parts->u.object.members[i];
+        st = csv_metrics(b, name, result, json_get(m->value, "metrics"), m->key);
+    }
+    return st;
 }
 
 static karma_status csv_text(struct buf *b, const struct json *results) {

@@ -2,7 +2,8 @@
  * score.c - see score.h. Every selected sample ends in one state: scored, failed, or (after a
  * cancelled run) not run; the sum is checked. A failed sample is never scored: with one there is no
  * headline score but its bounds, failed ones counted as wrong and left out. Wrong is a score of 0,
- * or, of an error rate, that all of the reference was missed.
+ * or, of an error rate, that all of the reference was missed. Of a set whose samples belong to
+ * parts (closed and open questions) each part is scored by itself, too.
  */
 #include "eval/score.h"
 
@@ -11,7 +12,7 @@
 
 #include "base/ranking.h"
 
-enum { MAX_FAILED_SHOWN = 1000 };
+enum { MAX_FAILED_SHOWN = 1000, MAX_PARTS = 32 };
 
 struct tally {
     size_t marker, fallback, none; /* how predictions were found */
@@ -40,8 +41,28 @@ static karma_status process(const struct plan_dataset *d, struct arena *a, const
     return KARMA_OK;
 }
 
+/* Pictures by their names in the data and their digests, not by where they lie. */
+static karma_status set_images(struct arena *a, struct json *to, const karma_image *images,
+                               size_t n) {
+    if (n == 0) return KARMA_OK;
+    struct json *list = json_new_array(a);
+    karma_status st = list ? KARMA_OK : KARMA_E_NOMEM;
+    for (size_t i = 0; i < n && st == KARMA_OK; i++) {
+        const karma_image *im = &images[i];
+        const char *name = im->name ? im->name : im->path;
+        struct json *o = json_new_object(a);
+        if (!o) return KARMA_E_NOMEM;
+        if (name) st = json_set(a, o, "name", json_new_string(a, name));
+        if (st == KARMA_OK && im->frame) st = json_set(a, o, "frame", json_new_int(a, im->frame));
+        if (st == KARMA_OK && im->digest)
+            st = json_set(a, o, "sha256", json_new_string(a, im->digest));
+        if (st == KARMA_OK) st = json_push(a, list, o);
+    }
+    return st == KARMA_OK ? json_set(a, to, "images", list) : st;
+}
+
 /* An object of a sample's texts, for reports with content. */
-static karma_status content_of(struct arena *a, const karma_sample *sample,
+static karma_status content_of(struct arena *a, const karma_sample *sample, const char *answer_type,
                                const struct answer *answer, const char *prediction, karma_parse how,
                                double score, const struct json *details, struct json *list) {
     struct json *o = json_new_object(a);
@@ -56,9 +77,14 @@ static karma_status content_of(struct arena *a, const karma_sample *sample,
             struct json *turn = json_new_object(a);
             st = json_set(a, turn, "role", json_new_string(a, m->role));
             if (st == KARMA_OK) st = json_set(a, turn, "content", json_new_string(a, m->content));
+            if (st == KARMA_OK) st = set_images(a, turn, m->images, m->n_images);
             if (st == KARMA_OK) st = json_push(a, turns, turn);
         }
         if (st == KARMA_OK) st = json_set(a, o, "conversation", turns);
+    }
+    if (st == KARMA_OK) st = set_images(a, o, sample->images, sample->n_images);
+    if (st == KARMA_OK && answer_type) {
+        st = json_set(a, o, "answer_type", json_new_string(a, answer_type));
     }
     if (st == KARMA_OK && sample->expected_output) {
         st = json_set(a, o, "expected_output", json_new_string(a, sample->expected_output));
@@ -98,15 +124,64 @@ static karma_status note_failed(struct arena *a, const karma_sample *sample,
     return st == KARMA_OK ? json_push(a, list, o) : st;
 }
 
+/* The whole set, or those of its samples that have an answer type. */
+struct part {
+    const char *type; /* NULL: the whole */
+    struct plan_metric *metrics;
+    size_t n_metrics;
+    size_t n_scored, n_failed, n_not_run;
+};
+
 struct scoring {
     struct arena *arena;
     struct arena scratch;
     struct plan_dataset *d;
     const struct answers *answers;
     struct tally tally;
+    struct part whole, parts[MAX_PARTS];
+    size_t n_parts;
     struct json *failed, *samples; /* samples NULL: no content wanted */
+    struct page *page;
     struct score *out;
 };
+
+static karma_status open_part(struct scoring *s, const char *type) {
+    struct part *p = &s->parts[s->n_parts];
+    if (s->n_parts == MAX_PARTS)
+        return status_fail(KARMA_E_LIMIT, "%s: answer_type: more than %d different ones",
+                           s->d->name, MAX_PARTS);
+    *p = (struct part){.type = arena_strdup(s->arena, type),
+                       .metrics = arena_calloc(s->arena, s->d->n_metrics, sizeof(*p->metrics))};
+    if (!p->type || !p->metrics) return KARMA_E_NOMEM;
+    s->n_parts++;
+    karma_status st = KARMA_OK;
+    for (; p->n_metrics < s->d->n_metrics && st == KARMA_OK; p->n_metrics += st == KARMA_OK) {
+        p->metrics[p->n_metrics] = s->d->metrics[p->n_metrics];
+        st = karma_metric_create(p->metrics[p->n_metrics].name, p->metrics[p->n_metrics].args_json,
+                                 &p->metrics[p->n_metrics].metric);
+    }
+    return st;
+}
+
+/* The part that sample i belongs to, a new one if need be; *out NULL: none. */
+static karma_status part_of(struct scoring *s, size_t i, struct part **out) {
+    const char *type;
+    *out = NULL;
+    karma_status st = karma_dataset_answer_type(s->d->data, i, &type);
+    if (st < 0 || !type) return st;
+    for (size_t k = 0; k < s->n_parts; k++)
+        if (strcmp(s->parts[k].type, type) == 0) *out = &s->parts[k];
+    if (*out) return KARMA_OK;
+    st = open_part(s, type);
+    if (st == KARMA_OK) *out = &s->parts[s->n_parts - 1];
+    return st;
+}
+
+static void close_parts(struct scoring *s) {
+    for (size_t k = 0; k < s->n_parts; k++)
+        for (size_t i = 0; i < s->parts[k].n_metrics; i++)
+            karma_metric_destroy(s->parts[k].metrics[i].metric);
+}
 
 /* Is the ranking shorter than what the metrics look at? */
 static karma_status count_ranking(struct scoring *s, const char *prediction) {
@@ -127,8 +202,24 @@ static karma_status add_details(struct arena *a, const struct plan_metric *m, st
     return st < 0 ? st : json_set(a, to, m->name, details);
 }
 
+/* One pair to all metrics; *scores in a, as people read them. */
+static karma_status add_scores(struct arena *a, const struct part *p, const char *prediction,
+                               const char *reference, double *headline, const char **scores) {
+    karma_status st = KARMA_OK;
+    *scores = "";
+    for (size_t k = 0; k < p->n_metrics && st == KARMA_OK; k++) {
+        double score = 0;
+        st = karma_metric_add(p->metrics[k].metric, prediction, reference, &score);
+        if (st < 0) return st;
+        if (k == 0) *headline = score;
+        *scores = arena_printf(a, "%s%s%s %.3f", *scores, k ? "\n" : "", p->metrics[k].name, score);
+        if (!*scores) return KARMA_E_NOMEM;
+    }
+    return st;
+}
+
 static karma_status score_answer(struct scoring *s, size_t i, const karma_sample *sample,
-                                 const struct answer *answer) {
+                                 const struct answer *answer, struct part *part) {
     karma_parse how = KARMA_PARSE_NONE;
     const char *prediction = "";
     karma_status st = KARMA_OK;
@@ -151,41 +242,59 @@ static karma_status score_answer(struct scoring *s, size_t i, const karma_sample
     if (st == KARMA_OK) st = count_ranking(s, clean_prediction);
     struct json *details = s->samples ? json_new_object(s->arena) : NULL;
     if (st == KARMA_OK && s->samples && !details) st = KARMA_E_NOMEM;
-    double headline = 0;
-    for (size_t k = 0; k < s->d->n_metrics && st == KARMA_OK; k++) {
-        double score = 0;
-        st = karma_metric_add(s->d->metrics[k].metric, clean_prediction, clean_reference, &score);
-        if (k == 0) headline = score;
-        if (st == KARMA_OK && details) st = add_details(s->arena, &s->d->metrics[k], details);
-    }
+    double headline = 0, same;
+    const char *scores, *same_scores;
+    if (st == KARMA_OK)
+        st = add_scores(scratch, &s->whole, clean_prediction, clean_reference, &headline, &scores);
+    if (st == KARMA_OK && part)
+        st = add_scores(scratch, part, clean_prediction, clean_reference, &same, &same_scores);
+    for (size_t k = 0; details && k < s->d->n_metrics && st == KARMA_OK; k++)
+        st = add_details(s->arena, &s->d->metrics[k], details);
     if (st < 0) return status_prefix(st, "%s: sample %s", s->d->name, status_quotez(sample->key));
-    s->out->n_scored++;
+    s->whole.n_scored++;
+    if (part) part->n_scored++;
+    const char *type = part ? part->type : NULL;
     if (s->samples) {
-        st = content_of(s->arena, sample, answer, prediction, how, headline, details, s->samples);
+        st = content_of(s->arena, sample, type, answer, prediction, how, headline, details,
+                        s->samples);
     }
-    return st;
+    if (st < 0) return st;
+    return page_add(s->page, &(struct page_sample){.sample = sample,
+                                                   .answer = answer,
+                                                   .prediction = prediction,
+                                                   .answer_type = type,
+                                                   .scores = scores});
 }
 
 static karma_status score_sample(struct scoring *s, size_t i, const struct sample_slot *slot) {
+    struct part *part;
+    const karma_sample *sample;
+    karma_status st = part_of(s, i, &part);
+    if (st < 0) return st;
     if (slot->state == ANSWER_NONE) {
-        s->out->n_not_run++;
+        s->whole.n_not_run++;
+        if (part) part->n_not_run++;
         return KARMA_OK;
     }
-    const karma_sample *sample;
-    karma_status st = karma_dataset_get(s->d->data, i, &sample);
+    st = karma_dataset_get(s->d->data, i, &sample);
     if (st < 0) return st;
     const struct answer *answer = &slot->answer;
+    const char *type = part ? part->type : NULL;
     if (answer->status < 0) {
-        s->out->n_failed++;
+        s->whole.n_failed++;
+        if (part) part->n_failed++;
         s->tally.failed_by_code[-(int)answer->status]++;
         st = note_failed(s->arena, sample, answer, s->failed);
         if (st == KARMA_OK && s->samples) {
-            st = content_of(s->arena, sample, answer, "", KARMA_PARSE_NONE, 0, NULL, s->samples);
+            st = content_of(s->arena, sample, type, answer, "", KARMA_PARSE_NONE, 0, NULL,
+                            s->samples);
         }
-        return st;
+        if (st < 0) return st;
+        return page_add(s->page, &(struct page_sample){
+                                     .sample = sample, .answer = answer, .answer_type = type});
     }
     count_flags(&s->tally, answer->flags);
-    return score_answer(s, i, sample, answer);
+    return score_answer(s, i, sample, answer, part);
 }
 
 static struct json *real_or_null(struct arena *a, double v) {
@@ -193,16 +302,20 @@ static struct json *real_or_null(struct arena *a, double v) {
 }
 
 /* With failed samples among the others. The metric counts them from here on. */
-static karma_status count_as_wrong(struct scoring *s, const struct plan_metric *m, double *score) {
+static karma_status count_as_wrong(struct scoring *s, const struct part *part,
+                                   const struct plan_metric *m, double *score) {
     karma_metric_result r;
     karma_status st = KARMA_OK;
     for (size_t i = 0; i < s->answers->n && st == KARMA_OK; i++) {
         const struct sample_slot *slot = &s->answers->slots[i];
         const karma_sample *sample;
         const char *language, *reference;
+        struct part *its = NULL;
         if (slot->state == ANSWER_NONE || slot->answer.status >= 0) continue;
         arena_reset(&s->scratch);
-        st = karma_dataset_get(s->d->data, i, &sample);
+        if (part->type) st = part_of(s, i, &its);
+        if (st == KARMA_OK && part->type && its != part) continue;
+        if (st == KARMA_OK) st = karma_dataset_get(s->d->data, i, &sample);
         if (st == KARMA_OK) st = plan_sample_language(&s->scratch, sample, &language);
         if (st == KARMA_OK)
             st = process(s->d, &s->scratch, language,
@@ -225,10 +338,9 @@ static karma_status set_details(struct arena *a, const struct plan_metric *m, st
     return st;
 }
 
-static karma_status metric_object(struct scoring *s, const struct plan_metric *m,
-                                  struct json *metrics) {
+static karma_status metric_object(struct scoring *s, const struct part *score,
+                                  const struct plan_metric *m, struct json *metrics) {
     struct arena *a = s->arena;
-    const struct score *score = s->out;
     karma_metric_result r;
     karma_status st = karma_metric_end(m->metric, &r);
     if (st < 0) return st;
@@ -251,7 +363,7 @@ static karma_status metric_object(struct scoring *s, const struct plan_metric *m
         /* With nothing scored the metric has no value to weigh. */
         double wrong = score->n_scored ? r.score * (double)score->n_scored / (double)all : 0;
         if (st == KARMA_OK && karma_metric_is_error_rate(m->metric))
-            st = count_as_wrong(s, m, &wrong);
+            st = count_as_wrong(s, score, m, &wrong);
         if (st == KARMA_OK)
             st = json_set(a, bounds, "failed_counted_as_wrong", json_new_real(a, wrong));
         if (st == KARMA_OK) {
@@ -309,18 +421,41 @@ static karma_status account(struct scoring *s, size_t selected, struct json *res
     return st == KARMA_OK ? json_set(a, result, "samples_by_state", o) : st;
 }
 
+static karma_status add_metrics(struct scoring *s, const struct part *p, struct json *to) {
+    struct json *metrics = json_new_object(s->arena);
+    karma_status st = metrics ? KARMA_OK : KARMA_E_NOMEM;
+    for (size_t k = 0; k < p->n_metrics && st == KARMA_OK; k++)
+        st = metric_object(s, p, &p->metrics[k], metrics);
+    return st == KARMA_OK ? json_set(s->arena, to, "metrics", metrics) : st;
+}
+
+/* The parts in the order in which they come first. */
+static karma_status add_parts(struct scoring *s, struct json *result) {
+    struct arena *a = s->arena;
+    if (s->n_parts == 0) return KARMA_OK;
+    struct json *all = json_new_object(a);
+    karma_status st = all ? KARMA_OK : KARMA_E_NOMEM;
+    for (size_t k = 0; k < s->n_parts && st == KARMA_OK; k++) {
+        const struct part *p = &s->parts[k];
+        struct json *o = json_new_object(a);
+        if (!o) return KARMA_E_NOMEM;
+        st = add_metrics(s, p, o);
+        if (st == KARMA_OK) st = set_count(a, o, "scored", p->n_scored);
+        if (st == KARMA_OK) st = set_count(a, o, "failed", p->n_failed);
+        if (st == KARMA_OK && p->n_not_run) st = set_count(a, o, "not_run", p->n_not_run);
+        if (st == KARMA_OK) st = json_set(a, all, p->type, o);
+    }
+    return st == KARMA_OK ? json_set(a, result, "by_answer_type", all) : st;
+}
+
 static karma_status build_result(struct scoring *s, size_t selected) {
     struct arena *a = s->arena;
     struct score *out = s->out;
-    struct json *metrics = json_new_object(a);
-    karma_status st = metrics ? KARMA_OK : KARMA_E_NOMEM;
-    for (size_t k = 0; k < s->d->n_metrics && st == KARMA_OK; k++) {
-        st = metric_object(s, &s->d->metrics[k], metrics);
-    }
     struct json *r = out->result = json_new_object(a);
     const char *args_text = karma_dataset_args(s->d->data);
     const struct json *args = NULL;
-    if (st == KARMA_OK) st = json_set(a, r, "metrics", metrics);
+    karma_status st = r ? add_metrics(s, &s->whole, r) : KARMA_E_NOMEM;
+    if (st == KARMA_OK) st = add_parts(s, r);
     if (st == KARMA_OK) {
         st = json_set(a, r, "task_type",
                       json_new_string(a, s->d->info->task_type ? s->d->info->task_type : ""));
@@ -357,22 +492,27 @@ static karma_status check_account(const struct scoring *s) {
 }
 
 karma_status score_dataset(struct arena *a, struct plan_dataset *d, const struct answers *answers,
-                           bool include_content, struct score *out) {
+                           bool include_content, struct page *page, struct score *out) {
     *out = (struct score){0};
-    struct scoring s = {.arena = a, .d = d, .answers = answers, .out = out};
+    struct scoring s = {.arena = a, .d = d, .answers = answers, .page = page, .out = out};
+    s.whole = (struct part){.metrics = d->metrics, .n_metrics = d->n_metrics};
     s.failed = json_new_array(a);
     if (include_content) s.samples = json_new_array(a);
     if (!s.failed || (include_content && !s.samples)) return KARMA_E_NOMEM;
-    karma_status st = KARMA_OK;
+    karma_status st = page_dataset(page, d->name);
     for (size_t i = 0; i < answers->n && st == KARMA_OK; i++) {
         st = score_sample(&s, i, &answers->slots[i]);
         arena_reset(&s.scratch);
     }
+    out->n_scored = s.whole.n_scored;
+    out->n_failed = s.whole.n_failed;
+    out->n_not_run = s.whole.n_not_run;
     if (st == KARMA_OK) st = check_account(&s);
     if (st == KARMA_OK) {
         out->complete = out->n_scored == answers->n;
         st = build_result(&s, answers->n);
     }
+    close_parts(&s);
     arena_release(&s.scratch);
     return st;
 }

@@ -3,6 +3,7 @@
 #define EVAL_SCORE_H
 
 #include "eval/answers.h"
+#include "eval/page.h"
 
 /* One data set's result as it goes into the report: the object under the data set's name. */
 struct score {
@@ -12,8 +13,8 @@ struct score {
 };
 
 /* Pure: depends on the data set's rows and the answers alone. include_content: texts of each
- * sample are in the result. */
+ * sample are in the result. page: every sample goes there, too. */
 karma_status score_dataset(struct arena *a, struct plan_dataset *d, const struct answers *answers,
-                           bool include_content, struct score *out);
+                           bool include_content, struct page *page, struct score *out);
 
 #endif

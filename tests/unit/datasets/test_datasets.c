@@ -224,15 +224,19 @@ static void lists_built_in_and_found_names(void **state) {
     setenv("KARMA_PATH", test_path("listed"), 1);
     described_forget();
     assert_ok(karma_list_datasets(&names, &count));
-    assert_int_equal(count, 11);
+    assert_int_equal(count, 15);
     assert_string_equal(names[1], "ekacare/Eka-IndicMTEB");
     assert_string_equal(names[2], "ai4bharat/IndicVoices");
-    assert_string_equal(names[6], "multiple_choice");
-    assert_string_equal(names[7], "question_answer");
-    assert_string_equal(names[8], "retrieval");
-    assert_string_equal(names[9], "transcription");
-    assert_string_equal(names[10], "mine/x");
-    assert_null(names[11]);
+    assert_string_equal(names[6], "flaviagiammarino/vqa-rad");
+    assert_string_equal(names[7], "mdwiratathya/SLAKE-vqa-english");
+    assert_string_equal(names[8], "ChuGyouk/MedXpertQA");
+    assert_string_equal(names[9], "multiple_choice");
+    assert_string_equal(names[10], "question_answer");
+    assert_string_equal(names[11], "retrieval");
+    assert_string_equal(names[12], "transcription");
+    assert_string_equal(names[13], "visual_question_answer");
+    assert_string_equal(names[14], "mine/x");
+    assert_null(names[15]);
     for (size_t i = 0; i < count; i++) {
         const karma_dataset_info *info;
         assert_ok(karma_get_dataset_info(names[i], &info));

@@ -75,8 +75,8 @@ static void refuses_and_names_what_is_wrong(void **state) {
         {"kind: multiple_choice\n", KARMA_E_MISSING, "name: absent, but required"},
         {"name: x\n", KARMA_E_MISSING, "kind: absent, but required"},
         {"name: x\nkind: essay\n", KARMA_E_RANGE,
-         "kind: expected multiple_choice, question_answer, retrieval or transcription, found "
-         "'essay'"},
+         "kind: expected multiple_choice, question_answer, retrieval, transcription or "
+         "visual_question_answer, found 'essay'"},
         {"name: x\nkind: question_answer\npromt: y\n", KARMA_E_UNEXPECTED,
          "key 'promt' is not known; did you mean 'prompt'?"},
         {"name: x\nkind: question_answer\nfields: {anser: y}\n", KARMA_E_UNEXPECTED,

@@ -62,7 +62,8 @@ static const karma_dataset_class own_class = {
 };
 
 static void begin(void) {
-    static const karma_message turns[] = {{"system", "be brief"}, {"user", "and now?"}};
+    static const karma_message turns[] = {{.role = "system", .content = "be brief"},
+                                          {.role = "user", .content = "and now?"}};
     n_samples = 3;
     opened = closed = open_status = get_status = extract_status = extract_how = 0;
     extracted = NULL;
@@ -200,7 +201,7 @@ static void fails(karma_status expected, const char *message) {
 
 static void every_sample_is_checked_when_it_is_opened(void **state) {
     (void)state;
-    static const karma_message no_role[] = {{NULL, "x"}}, no_text[] = {{"user", NULL}};
+    static const karma_message no_role[] = {{.content = "x"}}, no_text[] = {{.role = "user"}};
     begin();
     assert_ok(karma_register_dataset(&own_class));
     open_status = KARMA_E_IO;
@@ -289,6 +290,85 @@ static void sound_is_copied_and_looked_at(void **state) {
     described_forget();
 }
 
+static void pictures_are_copied_and_looked_at(void **state) {
+    (void)state;
+    unsigned char pixels[6] = {1, 2, 3, 4, 5, 6};
+    char bytes[] = "\x89PNG and so on";
+    karma_image shown[3] = {
+        {.path = write_text("scan.dcm", "x"), .frame = 2},
+        {.bytes = bytes, .n_bytes = sizeof(bytes), .name = "x.png"},
+        {.pixels = pixels, .width = 2, .height = 1, .channels = 3},
+    };
+    karma_message turn = {
+        .role = "user", .content = "and here?", .images = &shown[1], .n_images = 1};
+    karma_dataset *d;
+    const karma_sample *s;
+    const char *type;
+    begin();
+    rows[0].images = shown;
+    rows[0].n_images = 3;
+    rows[0].other_args_json = "{\"answer_type\": \"CLOSED\"}";
+    rows[2].conversation = &turn;
+    rows[2].n_messages = 1;
+    assert_ok(karma_register_dataset(&own_class));
+    assert_ok(karma_dataset_open("mine/own", NULL, &d));
+    assert_ok(karma_dataset_get(d, 0, &s));
+    assert_int_equal(s->n_images, 3);
+    assert_ptr_not_equal(s->images[0].path, shown[0].path);
+    assert_string_equal(s->images[0].path, shown[0].path);
+    assert_int_equal(s->images[0].frame, 2);
+    assert_ptr_not_equal(s->images[1].bytes, bytes);
+    assert_memory_equal(s->images[1].bytes, bytes, sizeof(bytes));
+    assert_string_equal(s->images[1].name, "x.png");
+    assert_ptr_not_equal(s->images[2].pixels, pixels);
+    assert_memory_equal(s->images[2].pixels, pixels, sizeof(pixels));
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(strlen(s->images[i].digest), 64);
+    assert_ok(karma_dataset_answer_type(d, 0, &type));
+    assert_string_equal(type, "closed");
+    assert_ok(karma_dataset_answer_type(d, 1, &type));
+    assert_null(type);
+    assert_ok(karma_dataset_get(d, 2, &s));
+    assert_int_equal(s->conversation[0].n_images, 1);
+    assert_ptr_not_equal(s->conversation[0].images, turn.images);
+    turn.images_first = true; /* what a model sees is another order */
+    assert_status(karma_dataset_get(d, 2, &s), KARMA_E_PLUGIN);
+    assert_message_contains("not the same");
+    turn.images_first = false;
+    pixels[5] = 7;
+    assert_status(karma_dataset_get(d, 0, &s), KARMA_E_PLUGIN);
+    pixels[5] = 6;
+    write_text("scan.dcm", "y");
+    assert_status(karma_dataset_get(d, 0, &s), KARMA_E_PLUGIN);
+    karma_dataset_close(d);
+    static const struct {
+        karma_image image;
+        const char *text;
+    } wrong[] = {
+        {{.name = "x"}, "neither a path nor bytes nor pixels"},
+        {{.path = "\xFF"}, "path of the image: not valid UTF-8"},
+        {{.path = "x", .frame = -1}, "image: frame -1"},
+        {{.bytes = "x", .name = "\xFF"}, "name of the image"},
+        {{.pixels = (const unsigned char *)"x", .width = 1, .height = 1, .channels = 4},
+         "1 by 1 pixels of 4 channels"},
+        {{.pixels = (const unsigned char *)"x", .width = -1, .height = 1, .channels = 1},
+         "-1 by 1 pixels"},
+    };
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
+        shown[1] = wrong[i].image;
+        fails(KARMA_E_PLUGIN, wrong[i].text);
+        rows[0].images = shown; /* begin() was called */
+        rows[0].n_images = 2;
+    }
+    rows[0].images = NULL;
+    fails(KARMA_E_PLUGIN, "images: NULL, of 2");
+    rows[0].images = shown;
+    rows[0].n_images = 1025;
+    fails(KARMA_E_PLUGIN, "at most 1024");
+    dataset_unregister(NULL);
+    described_forget();
+}
+
 static void what_changes_later_is_noticed(void **state) {
     (void)state;
     karma_dataset *d;
@@ -346,6 +426,7 @@ int main(void) {
         test_case(a_table_that_is_wrong_is_refused),
         test_case(every_sample_is_checked_when_it_is_opened),
         test_case(sound_is_copied_and_looked_at),
+        test_case(pictures_are_copied_and_looked_at),
         test_case(what_changes_later_is_noticed),
         test_case(survives_every_failing_allocation),
     };

@@ -62,7 +62,9 @@ static void any_subset_in_the_store_scores_one(void **state) {
             assert_ok(answers_collect(&run, &plan.datasets[0], &answers));
             assert_int_equal(answers.n_cached, __builtin_popcount(subset));
             struct score score;
-            assert_ok(score_dataset(&plan.arena, &plan.datasets[0], &answers, false, &score));
+            struct page none = {0};
+            assert_ok(
+                score_dataset(&plan.arena, &plan.datasets[0], &answers, false, &none, &score));
             const struct json *metric = json_get(json_get(score.result, "metrics"), "exact_match");
             assert_true(json_get(metric, "score")->u.real == 1.0);
             assert_true(score.complete);
