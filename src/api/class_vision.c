@@ -4,8 +4,7 @@
  * text alone these options change nothing.
  */
 #include "api/api.h"
-
-static const char *const image_modes[] = {"reference", "full_depth", "min_max", NULL};
+#include "media/image_processor.h"
 
 static const karma_option_spec options[] = {
     {.name = "text_only",
@@ -22,35 +21,32 @@ static const karma_option_spec options[] = {
     {.name = "image_mode",
      .type = KARMA_OPTION_STRING,
      .default_json = "\"reference\"",
-     .choices = image_modes,
+     .choices = image_depth_names,
      .help = "grey of 16 bits: reference: cut at 255, nearly white, as the reference does; "
              "full_depth: all 16 bits to 8; min_max: the picture's own least to largest value"},
     {.name = "pan_and_scan",
      .type = KARMA_OPTION_BOOL,
-     .default_json = "null",
-     .nullable = true,
-     .help = "show long pictures as a whole and in parts; null: as the checkpoint's files say"},
+     .default_json = "false",
+     .help = "show long pictures as a whole and in parts; not asked of the checkpoint's files, as "
+             "in the reference"},
     {.name = "pan_and_scan_min_crop_size",
      .type = KARMA_OPTION_INT,
-     .default_json = "null",
+     .default_json = "256",
      .min = 1,
      .max = 65535,
-     .nullable = true,
-     .help = "pixels of a part's shorter side at least; null: the files', else 256"},
+     .help = "pixels of a part's shorter side at least"},
     {.name = "pan_and_scan_max_num_crops",
      .type = KARMA_OPTION_INT,
-     .default_json = "null",
+     .default_json = "4",
      .min = 1,
      .max = 64,
-     .nullable = true,
-     .help = "parts at most; null: the files', else 4"},
+     .help = "parts at most"},
     {.name = "pan_and_scan_min_ratio_to_activate",
      .type = KARMA_OPTION_REAL,
-     .default_json = "null",
+     .default_json = "1.2",
      .min = 1,
      .max = 65535,
-     .nullable = true,
-     .help = "long is a longer side of this many times the shorter; null: the files', else 1.2"},
+     .help = "long is a longer side of this many times the shorter"},
     {.name = "window_center",
      .type = KARMA_OPTION_REAL,
      .default_json = "null",

@@ -151,6 +151,7 @@ struct run {
     struct buf text;
     struct tokens ids;
     struct output_box box;
+    size_t n_sequences; /* computed at once */
     struct vision_run vision;
     bool stopped;    /* cancelled while an image was encoded */
     karma_status st; /* < 0: the run has ended */
@@ -330,7 +331,8 @@ static void submit(struct run *r, const karma_sample *sample) {
     free_job(r, job);
 }
 
-/* Fill the queue; *drained: there are no more samples. */
+/* Fill the queue; *drained: there are no more samples. An image takes seconds to encode, so none is
+ * for a sample that would only wait. */
 static void take_samples(struct run *r, bool *drained) {
     while (!*drained && !r->stopped && r->st == KARMA_OK && r->free_jobs) {
         const karma_sample *sample = NULL;
@@ -343,6 +345,7 @@ static void take_samples(struct run *r, bool *drained) {
             r->st = status_fail(KARMA_E_USAGE, "next() said OK and gave no sample");
         else
             submit(r, sample);
+        if (r->vision.has_encoded && r->in_flight >= r->n_sequences) return;
     }
 }
 
@@ -422,7 +425,8 @@ static karma_status begin(struct run *r) {
     r->bytes = engine_bytes(r->engine);
     r->vision = (struct vision_run){.m = r->m, .io = r->io, .engine_bytes = r->bytes};
     model_count_cache(r->m, r->bytes);
-    r->n_jobs = (size_t)options.max_sequences * 2;
+    r->n_sequences = (size_t)options.max_sequences;
+    r->n_jobs = r->n_sequences * 2;
     r->jobs = arena_calloc(&r->arena, r->n_jobs, sizeof(*r->jobs));
     if (!r->jobs) return KARMA_E_NOMEM;
     for (size_t i = r->n_jobs; i-- > 0;) {

@@ -126,15 +126,12 @@ static double arg_real(const karma_model *m, const char *name, double otherwise)
 
 /* The model's arguments over what the files say. */
 static void apply_args(const karma_model *m, struct image_processor *p) {
-    const char *mode = model_arg_str(m, "image_mode", "reference");
     p->pan_and_scan = model_arg_bool(m, "pan_and_scan", p->pan_and_scan);
     p->min_crop_size = (int32_t)model_arg_int(m, "pan_and_scan_min_crop_size", p->min_crop_size);
     p->max_num_crops = (int32_t)model_arg_int(m, "pan_and_scan_max_num_crops", p->max_num_crops);
     p->min_ratio_to_activate =
         arg_real(m, "pan_and_scan_min_ratio_to_activate", p->min_ratio_to_activate);
-    p->depth = strcmp(mode, "full_depth") == 0 ? IMAGE_DEPTH_FULL
-               : strcmp(mode, "min_max") == 0  ? IMAGE_DEPTH_LEAST_MOST
-                                               : IMAGE_DEPTH_REFERENCE;
+    image_depth_find(model_arg_str(m, "image_mode", image_depth_names[0]), &p->depth);
 }
 
 static void add_real(struct sha256 *s, double v) {
@@ -500,6 +497,7 @@ static karma_status encode_box(struct vision_run *r, const struct picture *p,
     if (st == KARMA_OK)
         st = image_encoder_run(v->encoder, v->pixel_values, digest, r->io->cancelled, r->io->user,
                                rows);
+    if (st == KARMA_OK) r->has_encoded = true;
     return st < 0 ? status_prefix(st, "%s", p->name) : st;
 }
 

@@ -28,6 +28,7 @@ struct vision_run {
     const karma_run_io *io;
     int64_t engine_bytes; /* of the run, beside weights and encoder */
     size_t n_clipped;     /* images whose 16 bits were cut */
+    bool has_encoded;     /* it has met images, and they were new */
 };
 void vision_run_end(const struct vision_run *v);
 

@@ -73,7 +73,7 @@ static inline float exp2_f32(float t) {
     p = fmaf(p, r, EXP2_C1);
     p = fmaf(p, r, 1.0f);
     if (p != p) return p;
-    const int32_t i = (int32_t)n, half = i >> 1; /* as exp_f32: one rounding */
+    const int32_t i = (int32_t)n, half = i / 2; /* as exp_f32: one rounding */
     return p * exp_power_of_two(half) * exp_power_of_two(i - half);
 }
 
