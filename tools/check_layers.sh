@@ -91,7 +91,8 @@ sed 's/"[^"]*"/""/g' "$work/all" | awk '
              "writev fsync fdatasync truncate ftruncate rename renameat unlink unlinkat remove " \
              "mkdir rmdir link symlink opendir readdir scandir stat fstat lstat statfs access " \
              "faccessat chmod fchmod realpath mmap munmap mkstemp mkdtemp",
-             "src/base/file.c src/cli/text_input.c src/cli/vector_output.c src/cli/cmd_transcribe.c",
+             "src/base/file.c src/cli/text_input.c src/cli/vector_output.c src/cli/cmd_transcribe.c " \
+             "src/cli/output_place.c src/cli/bench.c",
              "reach files through base/file.h")
         rule("fread fgets fgetc getc getchar", "src/cli/", "reach files through base/file.h")
         rule("fflush", "src/cli/ src/base/child.c", "reach files through base/file.h")

@@ -416,7 +416,8 @@ static const char *why_blind(const karma_model *m) {
     if (text_only(m)) return "it is loaded with text_only";
     if (!m->model->family->vision) return "it is a model of text alone";
     return checkpoint_container(m->ck) == CONTAINER_GGUF
-               ? "there is no vision part with it, a file mmproj*.gguf"
+               ? "there is no vision part with it: model argument mmproj names one, or a folder is "
+                 "loaded that holds an mmproj*.gguf, too"
                : "its checkpoint has no vision part";
 }
 

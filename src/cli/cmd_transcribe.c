@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cli/output_place.h"
 #include "cli/sound_input.h"
 #include "cli/subtitles.h"
 
@@ -144,10 +145,16 @@ static karma_status io_error(const char *path) {
 
 /* Whole or not at all: beside its place first. */
 static karma_status write_file(const char *path, const char *content) {
-    const size_t room = strlen(path) + 32;
+    char *place;
+    karma_status st = output_place(path, &place);
+    if (st < 0) return st;
+    const size_t room = strlen(place) + 32;
     char *temporary = malloc(room);
-    if (!temporary) return cli_error(KARMA_E_NOMEM, "out of memory");
-    snprintf(temporary, room, "%s.%ld.tmp", path, (long)getpid());
+    if (!temporary) {
+        free(place);
+        return cli_error(KARMA_E_NOMEM, "out of memory");
+    }
+    snprintf(temporary, room, "%s.%ld.tmp", place, (long)getpid());
     errno = 0;
     FILE *to = fopen(temporary, "wbx");
     bool good = to != NULL;
@@ -156,10 +163,11 @@ static karma_status write_file(const char *path, const char *content) {
         good = fflush(to) == 0 && good;
         good = fclose(to) == 0 && good;
     }
-    good = good && rename(temporary, path) == 0;
-    const karma_status st = good ? KARMA_OK : io_error(path);
+    good = good && rename(temporary, place) == 0;
+    if (!good) st = io_error(path);
     if (!good && to) unlink(temporary);
     free(temporary);
+    free(place);
     return st;
 }
 
@@ -285,13 +293,28 @@ static int by_name(const void *a, const void *b) {
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
+/* Before hours of listening: may that file be written? It must not be the recording itself. */
+static karma_status check_place(const char *path, const char *recording) {
+    struct stat out, in;
+    char *place;
+    karma_status st = output_place(path, &place);
+    if (st < 0) return st;
+    const bool same = !is_standard(recording) && stat(place, &out) == 0 &&
+                      stat(recording, &in) == 0 && out.st_dev == in.st_dev &&
+                      out.st_ino == in.st_ino;
+    free(place);
+    return same ? cli_error(KARMA_E_USAGE, "--output: %.300s is the recording itself", path)
+                : KARMA_OK;
+}
+
 /* No two recordings may be written to one file. */
 static karma_status check_names(const struct transcribe *t) {
     char **paths = calloc(t->n, sizeof(*paths));
     karma_status st = paths ? KARMA_OK : cli_error(KARMA_E_NOMEM, "out of memory");
     for (size_t i = 0; i < t->n && st == KARMA_OK; i++) {
         paths[i] = path_for(t, i);
-        if (!paths[i]) st = cli_error(KARMA_E_NOMEM, "out of memory");
+        st = paths[i] ? check_place(paths[i], t->files[i])
+                      : cli_error(KARMA_E_NOMEM, "out of memory");
     }
     if (st == KARMA_OK) qsort(paths, t->n, sizeof(*paths), by_name);
     for (size_t i = 1; i < t->n && st == KARMA_OK; i++) {

@@ -8,8 +8,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
+
+#include "cli/output_place.h"
 
 enum { NPY_HEAD_BYTES = 128 };
 
@@ -48,19 +49,16 @@ static void write_npy_head(const struct vector_output *out) {
 
 /* A file of our own beside the place, so that it can be renamed into it. */
 static karma_status open_temporary(struct vector_output *out) {
-    struct stat there;
-    const size_t room = strlen(out->path) + 32;
-    if (stat(out->path, &there) == 0 && !S_ISREG(there.st_mode)) {
-        return cli_error(KARMA_E_PATH, "%.300s: not a regular file", out->path);
-    }
+    karma_status st = output_place(out->path, &out->place);
+    if (st < 0) return st;
+    const size_t room = strlen(out->place) + 32;
     out->temporary = malloc(room);
     if (!out->temporary) return cli_error(KARMA_E_NOMEM, "out of memory");
-    snprintf(out->temporary, room, "%s.%ld.tmp", out->path, (long)getpid());
+    snprintf(out->temporary, room, "%s.%ld.tmp", out->place, (long)getpid());
     out->file = fopen(out->temporary, "wbx");
     if (out->file) return KARMA_OK;
-    karma_status st =
-        errno == ENOENT ? cli_error(KARMA_E_NOTFOUND, "%.300s: its folder is not there", out->path)
-                        : fail_io(out);
+    st = errno == ENOENT ? cli_error(KARMA_E_NOTFOUND, "%.300s: its folder is not there", out->path)
+                         : fail_io(out);
     free(out->temporary);
     out->temporary = NULL;
     return st;
@@ -106,9 +104,10 @@ karma_status vector_output_end(struct vector_output *out) {
     good = good && fflush(out->file) == 0 && !ferror(out->file) && fsync(fileno(out->file)) == 0;
     if (fclose(out->file) != 0) good = false;
     out->file = NULL;
-    if (good && rename(out->temporary, out->path) == 0) {
+    if (good && rename(out->temporary, out->place) == 0) {
         free(out->temporary);
         out->temporary = NULL;
+        vector_output_abandon(out);
         return KARMA_OK;
     }
     karma_status st = fail_io(out);
@@ -117,9 +116,11 @@ karma_status vector_output_end(struct vector_output *out) {
 }
 
 void vector_output_abandon(struct vector_output *out) {
-    if (!out->temporary) return;
-    if (out->file) fclose(out->file);
-    unlink(out->temporary);
-    free(out->temporary);
+    if (out->temporary) {
+        if (out->file) fclose(out->file);
+        unlink(out->temporary);
+        free(out->temporary);
+    }
+    free(out->place);
     *out = (struct vector_output){0};
 }

@@ -9,9 +9,9 @@ enum vector_format { VECTORS_JSONL, VECTORS_NPY };
 struct vector_output {
     FILE *file; /* stdout, or the temporary file */
     enum vector_format format;
-    const char *path; /* NULL: standard output */
-    char *temporary;
-    long long dim, n; /* components; vectors so far */
+    const char *path;        /* NULL: standard output */
+    char *place, *temporary; /* the file to replace, and what will replace it */
+    long long dim, n;        /* components; vectors so far */
 };
 
 /* A vector as a JSON array, with the digits that tell floats apart. */

@@ -106,7 +106,8 @@ karma_status images_item(struct arena *a, const struct dataset_spec *spec, const
         if (st < 0) return status_prefix(st, "%s", *columns);
     }
     if (out->n_images == 0 && spec->images == DATASET_IMAGES_ALL)
-        return status_fail(KARMA_E_MISSING, "%s: missing",
+        return status_fail(KARMA_E_MISSING,
+                           "%s: missing (rows with and without pictures: kind question_answer)",
                            f->images ? f->images[0] : usual_columns[0]);
     return KARMA_OK;
 }

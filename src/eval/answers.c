@@ -139,6 +139,8 @@ static karma_status next_sample(void *user, const karma_sample **sample) {
     if (st < 0) return st;
     f->lent = *full;
     f->lent.expected_output = NULL; /* no model can peek */
+    /* A recogniser takes an input for the path of a recording: a question is none. */
+    if (karma_model_get_type(f->run->model) == KARMA_AUDIO_RECOGNITION) f->lent.input = NULL;
     *sample = &f->lent;
     return KARMA_OK;
 }

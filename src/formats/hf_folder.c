@@ -215,7 +215,8 @@ static karma_status fail_no_weights(struct checkpoint *ck) {
                            checkpoint_path_shown(ck->folder), status_quotez(loose), single_name,
                            index_name);
     }
-    return status_fail(KARMA_E_MISSING, "%s: no weights; looked for %s, %s and one .gguf file",
+    return status_fail(KARMA_E_MISSING,
+                       "%s: no weights; looked for %s, %s, one .gguf file and assets/encoder.onnx",
                        checkpoint_path_shown(ck->folder), single_name, index_name);
 }
 

@@ -429,6 +429,10 @@ static karma_status read_attribute(struct onnx *m, const struct pb_field *field,
     return status_prefix(read_list(m, field, out), "attribute %s", status_quotez(out->name));
 }
 
+static bool is_default_domain(const char *domain) {
+    return !*domain || strcmp(domain, "ai.onnx") == 0;
+}
+
 static karma_status node_lists(struct onnx *m, struct pb message, struct onnx_node *n) {
     karma_status st = count_field(message, 1, &n->n_inputs);
     if (st == KARMA_OK) st = count_field(message, 2, &n->n_outputs);
@@ -446,6 +450,7 @@ static karma_status read_node(struct onnx *m, const struct pb_field *field, stru
     struct pb at = pb_inside(field);
     struct pb_field f;
     size_t in = 0, out = 0, attribute = 0;
+    const char *domain = "";
     *n = (struct onnx_node){.name = "", .op_type = ""};
     st = node_lists(m, at, n);
     const char **inputs = (const char **)n->inputs, **outputs = (const char **)n->outputs;
@@ -456,8 +461,12 @@ static karma_status read_node(struct onnx *m, const struct pb_field *field, stru
         if (f.number == 3) st = text(m, &f, "name", &n->name);
         if (f.number == 4) st = text(m, &f, "op_type", &n->op_type);
         if (f.number == 5) st = read_attribute(m, &f, &attributes[attribute++]);
+        if (f.number == 7) st = text(m, &f, "domain", &domain);
     }
-    return st < 0 ? status_prefix(st, "node %s", status_quotez(n->name)) : KARMA_OK;
+    if (st < 0) return status_prefix(st, "node %s", status_quotez(n->name));
+    if (is_default_domain(domain)) return KARMA_OK;
+    n->op_type = arena_printf(&m->a, "%s.%s", domain, n->op_type);
+    return n->op_type ? KARMA_OK : KARMA_E_NOMEM;
 }
 
 /* ---- graph and model ---- */
@@ -531,7 +540,7 @@ static karma_status read_opset(struct onnx *m, const struct pb_field *field) {
         if (f.number == 2) version = (int64_t)f.value;
     }
     if (st < 0) return st;
-    if (!*domain || strcmp(domain, "ai.onnx") == 0) m->opset = version;
+    if (is_default_domain(domain)) m->opset = version;
     return KARMA_OK;
 }
 

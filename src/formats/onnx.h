@@ -31,8 +31,9 @@ struct onnx_attribute {
 };
 
 struct onnx_node {
-    const char *name, *op_type; /* "" when the file gives none */
-    const char *const *inputs;  /* "" for an input left out */
+    const char *name;          /* "" when the file gives none, as the next */
+    const char *op_type;       /* behind its domain and a point unless that is the default one */
+    const char *const *inputs; /* "" for an input left out */
     const char *const *outputs;
     size_t n_inputs, n_outputs, n_attributes;
     const struct onnx_attribute *attributes;

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/log.h"
 #include "base/mem.h"
 
 enum { BLOCK_FRAMES = 4096, FORGET_BYTES = 4 << 20 }; /* of a file, read and given up */
@@ -141,6 +142,29 @@ static karma_status refuse(struct audio_reader **out, karma_status st, const cha
     return status_prefix(st, "%s", status_quote_path(name));
 }
 
+static uint32_t le32(const unsigned char *p) {
+    return p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+}
+
+/* A WAV file that is shorter than its header says is heard as far as it goes, as the reference
+ * does, but not without a word. One that was written to a pipe has an endless length in its header.
+ */
+static void warn_if_cut(const char *name, const unsigned char *data, uint64_t size) {
+    const uint32_t endless = 0x7fff0000;
+    if (size < 12 || memcmp(data, "RIFF", 4) != 0 || memcmp(data + 8, "WAVE", 4) != 0) return;
+    for (uint64_t at = 12; at + 8 <= size;) {
+        const uint64_t left = size - at - 8, chunk = le32(data + at + 4);
+        if (memcmp(data + at, "data", 4) == 0) {
+            if (chunk > left && chunk < endless)
+                log_warn("%s: is cut off: it holds %llu of the %llu bytes of sound that it should",
+                         status_quote_path(name), (unsigned long long)left,
+                         (unsigned long long)chunk);
+            return;
+        }
+        at += 8 + chunk + (chunk & 1);
+    }
+}
+
 static karma_status open_decoder(struct audio_reader *r) {
     SF_INFO info = {0};
     if (r->bytes.size == 0) return status_fail(KARMA_E_RANGE, "audio is empty");
@@ -149,6 +173,7 @@ static karma_status open_decoder(struct audio_reader *r) {
         return status_fail(KARMA_E_MAGIC, "not sound that can be read: %s",
                            status_quotez(sf_strerror(NULL)));
     r->info = (struct audio_info){info.frames, info.samplerate, info.channels};
+    warn_if_cut(r->name, r->bytes.data, (uint64_t)r->bytes.size);
     return KARMA_OK;
 }
 

@@ -24,7 +24,8 @@ struct audio_reader;
 
 /* From a file (E_MISSING, E_IO), or from bytes that must outlive the reader; name is for messages.
  * Neither may be longer than max_s seconds as it says (0: no bound; E_LIMIT). Not sound: E_MAGIC.
- * Rates and channels beyond the limits above: E_RANGE. No frames: E_RANGE "audio is empty". */
+ * Rates and channels beyond the limits above: E_RANGE. No frames: E_RANGE "audio is empty". A WAV
+ * file that is cut off is read as far as it goes, with a warning. */
 karma_status audio_open_file(const char *path, int32_t rate, double max_s,
                              struct audio_reader **out);
 karma_status audio_open_bytes(const void *bytes, size_t size, const char *name, int32_t rate,

@@ -231,7 +231,8 @@ static karma_status gemma3_load(void *model, const struct checkpoint *ck, struct
     struct gemma3_ropes ropes;
     const enum container container = checkpoint_container(ck);
     const bool multimodal =
-        strcmp(checkpoint_architecture(ck), "Gemma3ForConditionalGeneration") == 0;
+        strcmp(checkpoint_architecture(ck), "Gemma3ForConditionalGeneration") == 0 ||
+        strcmp(checkpoint_architecture(ck), "Gemma3Model") == 0; /* without its head */
     const bool sees = multimodal && has_vision(ck);
     karma_status st = container == CONTAINER_GGUF
                           ? gemma3_config_gguf(m, checkpoint_gguf(ck), &ropes)
@@ -268,8 +269,8 @@ static karma_status gemma3_load(void *model, const struct checkpoint *ck, struct
     if (sees) info->can |= FAMILY_SEE;
     const struct checkpoint *projector = checkpoint_projector(ck);
     if (st < 0 || !projector) return st;
-    return status_prefix(load_projector(whole, projector, be, info), "%s",
-                         status_quotez(file_base_name(checkpoint_path(projector))));
+    st = load_projector(whole, projector, be, info); /* before the name is quoted: it quotes, too */
+    return status_prefix(st, "%s", status_quotez(file_base_name(checkpoint_path(projector))));
 }
 
 static void gemma3_unload(void *model, struct backend *be) {
@@ -319,8 +320,12 @@ static const struct vision_ops vision = {
     .encode = gemma3_see,
 };
 
-static const char *const architectures[] = {"Gemma3ForCausalLM", "Gemma3ForConditionalGeneration",
-                                            "Gemma3TextModel", "gemma3", NULL};
+static const char *const architectures[] = {"Gemma3ForCausalLM",
+                                            "Gemma3ForConditionalGeneration",
+                                            "Gemma3Model",
+                                            "Gemma3TextModel",
+                                            "gemma3",
+                                            NULL};
 const struct family_ops family_gemma3 = {
     .name = "gemma3",
     .architectures = architectures,

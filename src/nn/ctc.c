@@ -24,14 +24,17 @@ karma_status heard_push(struct heard *h, struct heard_token t) {
     return KARMA_OK;
 }
 
-double ctc_log_sum(const float *logits, int32_t n) {
+karma_status ctc_log_sum(const float *logits, int32_t n, int64_t frame, double *out) {
     float highest = logits[0];
     double sum = 0;
     for (int32_t i = 1; i < n; i++)
         if (logits[i] > highest) highest = logits[i];
     for (int32_t i = 0; i < n; i++)
         sum += exp((double)logits[i] - (double)highest);
-    return (double)highest + log(sum);
+    *out = (double)highest + log(sum);
+    if (isfinite(*out)) return KARMA_OK;
+    return status_fail(KARMA_E_NONFINITE, "frame %lld of the encoder: its scores are not finite",
+                       (long long)frame);
 }
 
 static int32_t argmax(const float *logits, int32_t n) {
@@ -48,10 +51,12 @@ karma_status ctc_greedy(const struct ctc_scores *s, struct heard *out) {
     for (int64_t t = 0; st == KARMA_OK && t <= s->n_frames; t++) {
         const float *row = s->logits + t * s->ld;
         int32_t id = s->blank;
-        double logprob = 0;
+        double logprob = 0, log_sum;
         if (t < s->n_frames) {
+            st = ctc_log_sum(row, s->n_tokens, t, &log_sum);
+            if (st < 0) break;
             id = argmax(row, s->n_tokens);
-            logprob = (double)row[id] - ctc_log_sum(row, s->n_tokens);
+            logprob = (double)row[id] - log_sum;
             out->logprob += logprob;
         }
         if (id != open.id || t == s->n_frames) {
@@ -87,9 +92,11 @@ static int32_t token_of(const struct lattice *l, int64_t state) {
     return state % 2 ? l->tokens[state / 2] : l->s->blank;
 }
 
-static void advance(struct lattice *l, int64_t t) {
+static karma_status advance(struct lattice *l, int64_t t) {
     const float *row = l->s->logits + t * l->s->ld;
-    const double log_sum = ctc_log_sum(row, l->s->n_tokens);
+    double log_sum;
+    karma_status st = ctc_log_sum(row, l->s->n_tokens, t, &log_sum);
+    if (st < 0) return st;
     for (int64_t j = 0; j < l->n_states; j++) {
         double best = l->best[j];
         unsigned char back = 0;
@@ -107,6 +114,7 @@ static void advance(struct lattice *l, int64_t t) {
     double *swap = l->best;
     l->best = l->next;
     l->next = swap;
+    return KARMA_OK;
 }
 
 /* states[t]: the state of frame t on the best way. */
@@ -125,7 +133,10 @@ static karma_status collect(const struct lattice *l, const int64_t *states, stru
         double sum = 0;
         for (; t < l->s->n_frames && states[t] == state; t++) {
             const float *row = l->s->logits + t * l->s->ld;
-            sum += (double)row[token.id] - ctc_log_sum(row, l->s->n_tokens);
+            double log_sum;
+            st = ctc_log_sum(row, l->s->n_tokens, t, &log_sum);
+            if (st < 0) return st;
+            sum += (double)row[token.id] - log_sum;
         }
         out->logprob += sum;
         token.end = (int32_t)t;
@@ -140,8 +151,10 @@ static karma_status align(struct lattice *l, int64_t *states, struct heard *out)
     for (int64_t j = 1; j < n; j++)
         l->best[j] = -INFINITY;
     /* Before the first frame the way stands at the first blank; the first token is one step on. */
-    for (int64_t t = 0; t < l->s->n_frames; t++)
-        advance(l, t);
+    karma_status st = KARMA_OK;
+    for (int64_t t = 0; st == KARMA_OK && t < l->s->n_frames; t++)
+        st = advance(l, t);
+    if (st < 0) return st;
     int64_t last = n - 1;
     if (n > 1 && l->best[n - 2] > l->best[last]) last = n - 2;
     if (!(l->best[last] > -INFINITY))

@@ -35,7 +35,7 @@ struct ctc_scores {
     int32_t n_tokens, blank;
 };
 
-/* Append to *out. */
+/* Append to *out. E_NONFINITE, here and below: a frame's scores are no numbers. */
 karma_status ctc_greedy(const struct ctc_scores *s, struct heard *out);
 
 /* Words to prefer, as sequences of tokens. A text gets `bonus` for each of their tokens that it

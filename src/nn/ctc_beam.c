@@ -174,9 +174,9 @@ static void prune(struct beam *b) {
 
 static karma_status frame(struct beam *b) {
     const float *row = b->s->logits + b->frame * b->s->ld;
-    const double log_sum = ctc_log_sum(row, b->s->n_tokens);
     int32_t best = 0;
-    karma_status st = KARMA_OK;
+    double log_sum;
+    karma_status st = ctc_log_sum(row, b->s->n_tokens, b->frame, &log_sum);
     for (int32_t k = 1; k < b->s->n_tokens; k++)
         if (row[k] > row[best]) best = k;
     for (int32_t k = 0; st == KARMA_OK && k < b->s->n_tokens; k++) {

@@ -39,13 +39,16 @@ void rnnt_close_tokens(struct heard *h, size_t first, int64_t n_frames, int32_t 
 /* The frame's tokens, until a blank or too many. */
 static karma_status one_frame(const struct rnnt_model *m, struct greedy *g, int64_t frame,
                               struct heard *out) {
+    double log_sum;
     karma_status st = KARMA_OK;
     for (int32_t n = 0; st == KARMA_OK && (m->max_symbols == 0 || n < m->max_symbols); n++) {
         m->join(m->ctx, frame, g->prediction, g->logits);
+        st = ctc_log_sum(g->logits, m->n_tokens, frame, &log_sum);
+        if (st < 0) break;
         int32_t best = 0;
         for (int32_t k = 1; k < m->n_tokens; k++)
             if (g->logits[k] > g->logits[best]) best = k;
-        const double logprob = (double)g->logits[best] - ctc_log_sum(g->logits, m->n_tokens);
+        const double logprob = (double)g->logits[best] - log_sum;
         out->logprob += logprob;
         if (best == m->blank) break;
         st = heard_push(out, (struct heard_token){

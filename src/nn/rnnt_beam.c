@@ -227,7 +227,9 @@ static karma_status one_frame(struct search *s, struct choice *choices) {
         for (size_t i = 0; st == KARMA_OK && i < s->round.count; i++) {
             const struct hypothesis *h = &s->round.items[i];
             m->join(m->ctx, s->frame, h->text->prediction, s->logits);
-            const double log_sum = ctc_log_sum(s->logits, m->n_tokens);
+            double log_sum;
+            st = ctc_log_sum(s->logits, m->n_tokens, s->frame, &log_sum);
+            if (st < 0) break;
             st = leave(s, h, (double)s->logits[m->blank] - log_sum);
             if (st == KARMA_OK && n + 1 < bound) st = lengthen(s, h, log_sum, choices);
         }

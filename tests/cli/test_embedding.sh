@@ -134,6 +134,11 @@ fails 2 E_NOTFOUND "folder" "an output where no folder is" \
     "$KARMA" embed $E/bert "$dir/texts" --output "$dir/no/where.npy" --format npy
 fails 4 E_PATH "regular" "an output that is a folder" \
     "$KARMA" embed $E/bert "$dir/texts" --output "$dir"
+ln -s linked.jsonl "$dir/link"
+: > "$dir/linked.jsonl"
+run "$KARMA" embed $E/bert "$dir/texts" --output "$dir/link"
+[ "$rc" -eq 0 ] && [ -h "$dir/link" ] && cmp -s "$dir/linked.jsonl" "$dir/made.jsonl"
+result $? "a link stays one, and where it leads is written"
 
 # --- a reader that goes, a signal ---
 "$KARMA" embed $E/bert "$dir/many" 2> "$dir/err" | head -n 1 > "$dir/out"

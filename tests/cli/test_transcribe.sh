@@ -47,6 +47,16 @@ result $? "what cannot be heard is told, and does not stop the others"
 fails 4 E_MAGIC "text.wav" "a single bad recording has its own exit status" "$KARMA" transcribe "$model" "$dir/text.wav"
 fails 4 E_MAGIC "text.wav" "the same with karma run" "$KARMA" run "$model" "$dir/text.wav"
 
+size=$(wc -c < "$dir/a.wav")
+head -c $((size / 2)) "$dir/a.wav" > "$dir/half.wav"
+run "$KARMA" transcribe "$model" "$dir/half.wav"
+[ "$rc" -eq 0 ] && grep -q '^karma: warning: .*half.wav: is cut off: it holds' "$dir/err"
+result $? "half a WAV file is heard as far as it goes, with a warning"
+printf '{"id": "q", "question": "Is the secret seen?", "answer": "yes"}\n' > "$dir/questions.jsonl"
+run "$KARMA" eval "$model" --datasets "$dir/questions.jsonl" --no-cache --no-progress --output "$dir/questions.json"
+[ "$rc" -eq 3 ] && grep -q '"message": "the sample has no audio' "$dir/questions.json" && ! grep -q secret "$dir/questions.json" "$dir/out" "$dir/err"
+result $? "a question is no path of a recording"
+
 run "$KARMA" transcribe "$model" "$dir/a.wav" "$dir/b.wav" --format json
 [ "$rc" -eq 0 ] && [ "$(wc -l < "$dir/out")" -eq 2 ] && head -n 1 "$dir/out" | grep -q '"duration": 3.0' &&
     head -n 1 "$dir/out" | grep -q '"segments": \[{"text": ' && grep -q '"confidence": 0' "$dir/out" &&
@@ -81,6 +91,19 @@ fails 2 E_USAGE "would be written to" "two recordings for one file are refused" 
     "$KARMA" transcribe "$model" "$dir/a.wav" "$dir/other/a.wav" --output "$dir/texts"
 fails 2 E_USAGE "several recordings need a folder" "several recordings are not written to one file" \
     "$KARMA" transcribe "$model" "$dir/a.wav" "$dir/b.wav" --output "$dir/a.json"
+mkfifo "$dir/pipe"
+fails 4 E_PATH "pipe: not a regular file" "what is no file is not replaced by one" \
+    "$KARMA" transcribe "$model" "$dir/a.wav" --output "$dir/pipe"
+[ -p "$dir/pipe" ]
+result $? "it is as it was"
+ln -s a.json "$dir/link"
+run "$KARMA" transcribe "$model" "$dir/a.wav" --output "$dir/link"
+[ "$rc" -eq 0 ] && [ -h "$dir/link" ] && cmp -s "$dir/a.json" "$dir/first"
+result $? "a link stays one, and where it leads is written"
+fails 2 E_USAGE "is the recording itself" "a recording is not replaced by its text" \
+    "$KARMA" transcribe "$model" "$dir/other/a.wav" --output "$dir/other/a.wav"
+cmp -s "$dir/a.wav" "$dir/other/a.wav"
+result $? "it is as it was, too"
 fails 5 E_ANY "absent/x" "an output that cannot be written is an error" \
     "$KARMA" transcribe "$model" "$dir/a.wav" --output "$dir/absent/x"
 

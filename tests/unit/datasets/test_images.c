@@ -167,7 +167,8 @@ static void what_is_wrong_names_its_line(void **state) {
         karma_status status;
         const char *text;
     } cases[] = {
-        {"null", KARMA_E_MISSING, "line 2: image: missing"},
+        {"null", KARMA_E_MISSING,
+         "line 2: image: missing (rows with and without pictures: kind question_answer)"},
         {"\"\"", KARMA_E_MISSING, "line 2: image: missing"},
         {"[]", KARMA_E_MISSING, "line 2: image: missing"},
         {"7", KARMA_E_TYPE, "expected a path, base64 or an object, found int"},

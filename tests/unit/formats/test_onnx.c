@@ -166,6 +166,24 @@ static void reads_nodes_tensors_and_names(void **state) {
     buf_release(&m);
 }
 
+static void an_operation_of_another_domain_is_another_one(void **state) {
+    (void)state;
+    static const char *const cases[][2] = {
+        {"", "MatMul"}, {"ai.onnx", "MatMul"}, {"com.example", "com.example.MatMul"}};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct buf g = {0}, n = {0};
+        struct onnx *o;
+        string(&n, 7, cases[i][0]);
+        string(&n, 4, "MatMul");
+        message(&g, 1, &n);
+        struct buf m = model(&g);
+        assert_ok(parse(&m, NULL, &o));
+        assert_string_equal(onnx_node(o, 0)->op_type, cases[i][1]);
+        onnx_close(o);
+        buf_release(&m);
+    }
+}
+
 static void reads_values_in_typed_lists(void **state) {
     (void)state;
     const int64_t dims[] = {3};
@@ -389,6 +407,7 @@ static void survives_any_failing_allocation(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         test_case(reads_nodes_tensors_and_names),
+        test_case(an_operation_of_another_domain_is_another_one),
         test_case(reads_values_in_typed_lists),
         test_case(reads_data_in_files_beside_it),
         test_case(keeps_external_data_inside_the_folder),

@@ -5,6 +5,8 @@
 #include <math.h>
 #include <sndfile.h>
 
+#include "karma/log.h"
+
 #include "tests/support/test.h"
 
 static const double pi = 3.14159265358979323846;
@@ -214,6 +216,43 @@ static void says_where_a_cut_file_ends(void **state) {
     assert_message_contains("half.flac");
 }
 
+static void hear_warning(void *user, karma_log_level level, const char *line) {
+    (void)level;
+    snprintf(user, 200, "%s", line);
+}
+
+/* What is warned of when the first `left` bytes of a WAV file are read whose header says `says` of
+ * its sound; "" for nothing. */
+static const char *warning_of(size_t left, uint32_t says) {
+    static char warning[200];
+    size_t n;
+    char *bytes =
+        read_fixture(sound("said.wav", SF_FORMAT_WAV | SF_FORMAT_PCM_16, 16000, 1, 800), &n);
+    struct audio_reader *r;
+    float *x;
+    assert_int_equal(n, 44 + 1600);
+    assert_memory_equal(bytes + 36, "data", 4);
+    memcpy(bytes + 40, &says, 4); /* of a machine that has its low byte first, as all of ours */
+    warning[0] = '\0';
+    karma_set_log(hear_warning, warning);
+    assert_ok(audio_open_bytes(bytes, left, "said.wav", 16000, 0, &r));
+    karma_set_log(NULL, NULL);
+    assert_ok(audio_read_all(r, &x, &n));
+    assert_int_equal(n, (left - 44) / 2);
+    mem_free(x);
+    audio_close(r);
+    return warning;
+}
+
+static void a_cut_wav_file_is_heard_with_a_warning(void **state) {
+    (void)state;
+    assert_string_equal(warning_of(1644, 1600), "");
+    assert_string_equal(warning_of(1644, UINT32_MAX), ""); /* was written to a pipe */
+    assert_string_equal(warning_of(1000, 1600),
+                        "said.wav: is cut off: it holds 956 of the 1600 bytes "
+                        "of sound that it should");
+}
+
 static karma_status attempt(void *ctx) {
     float *x;
     size_t n;
@@ -238,6 +277,7 @@ int main(void) {
         test_case(takes_samples_from_memory),
         test_case(refuses_what_is_no_sound),
         test_case(says_where_a_cut_file_ends),
+        test_case(a_cut_wav_file_is_heard_with_a_warning),
         test_case(survives_any_failing_allocation),
     };
     return run_group("media/audio", tests);

@@ -332,6 +332,18 @@ static void a_multimodal_checkpoint_without_its_tower_is_a_text_model(void **sta
     buf_release(&text);
 }
 
+static void a_model_saved_without_its_head_sees_and_encodes(void **state) {
+    (void)state;
+    static const struct rename bare[] = {{"language_model.model.", "language_model."}};
+    struct buf text = {0};
+    struct loaded l;
+    const char *config = config_with(see_folder, "{\"architectures\": [\"Gemma3Model\"]}", &text);
+    loaded_open(&l, renamed("bare", bare, 1, NULL, 0, config), 1);
+    assert_int_equal(l.model->info.can, FAMILY_SEE | FAMILY_ENCODE);
+    loaded_release(&l);
+    buf_release(&text);
+}
+
 static void the_tower_counts(void **state) {
     (void)state;
     struct loaded l;
@@ -427,6 +439,8 @@ static void broken_projector_files_are_refused(void **state) {
         {"v.post_ln.bias", "v.post_lm.bias", KARMA_E_MISSING, "v.post_ln.bias"},
         {"v.blk.1.attn_q.weight", "v.blk.1.attn_o.weight", KARMA_E_MISSING,
          "v.blk.1.attn_q.weight"},
+        /* Five of the names are quoted: that of the file must outlive them. */
+        {"v.blk.1.", "w.blk.1.", KARMA_E_MISSING, "16 tensors are missing"},
         {"mm.input_projection.weight", "mm.outer_projection.weight", KARMA_E_MISSING,
          "mm.input_projection.weight"},
     };
@@ -540,6 +554,7 @@ int main(void) {
         test_case(odd_towers_are_refused),
         test_case(ids_of_a_picture_come_by_either_name),
         test_case(a_multimodal_checkpoint_without_its_tower_is_a_text_model),
+        test_case(a_model_saved_without_its_head_sees_and_encodes),
         test_case(the_tower_counts),
         test_case(a_projector_file_gives_a_gguf_sight),
         test_case(broken_projector_files_are_refused),

@@ -245,6 +245,37 @@ static void aligns_along_the_best_path(void **state) {
     heard_release(&h);
 }
 
+static void scores_that_are_no_numbers_decide_nothing(void **state) {
+    (void)state;
+    const float bad[] = {NAN, INFINITY};
+    for (int i = 0; i < 2 * TOKENS; i++) {
+        const int32_t text[] = {0, 1};
+        const struct ctc_beam_options o = ctc_beam_defaults();
+        struct heard h = {0};
+        uint32_t seed = 7;
+        draw(&seed);
+        logits[3 * TOKENS + i % TOKENS] = bad[i / TOKENS];
+        assert_status(ctc_greedy(&scores, &h), KARMA_E_NONFINITE);
+        assert_message_contains("frame 3");
+        assert_status(ctc_beam(&scores, &o, &h), KARMA_E_NONFINITE);
+        assert_status(ctc_align(&scores, text, 2, &h), KARMA_E_NONFINITE);
+        heard_release(&h);
+    }
+}
+
+static void a_token_that_cannot_be_is_no_error(void **state) {
+    (void)state;
+    struct heard h = {0};
+    uint32_t seed = 7;
+    draw(&seed);
+    for (int t = 0; t < FRAMES; t++)
+        logits[t * TOKENS] = -INFINITY;
+    assert_ok(ctc_greedy(&scores, &h));
+    for (size_t i = 0; i < h.count; i++)
+        assert_true(h.tokens[i].id != 0);
+    heard_release(&h);
+}
+
 static karma_status attempt(void *ctx) {
     (void)ctx;
     const int32_t word[] = {0, 1};
@@ -279,6 +310,8 @@ int main(void) {
         test_case(equal_maxima_go_to_the_first),
         test_case(no_frames_are_no_text),
         test_case(aligns_along_the_best_path),
+        test_case(scores_that_are_no_numbers_decide_nothing),
+        test_case(a_token_that_cannot_be_is_no_error),
         test_case(survives_any_failing_allocation),
     };
     return run_group("nn/ctc", tests);

@@ -197,6 +197,26 @@ static void a_hot_word_is_heard_but_not_again_and_again(void **state) {
     assert_true(heard >= 59);
 }
 
+static void join_nothing(void *ctx, int64_t frame, const float *prediction, float *logits) {
+    join(ctx, frame, prediction, logits);
+    if (frame == 2) logits[BLANK] = NAN;
+}
+
+/* Without a bound in a frame, a blank that never wins would go on for ever. */
+static void scores_that_are_no_numbers_end_the_search(void **state) {
+    (void)state;
+    struct toy t = {.seed = 5, .sharp = 5};
+    struct rnnt_model m = model_of(&t);
+    const struct rnnt_beam_options o = {.width = 4};
+    struct heard h = {0};
+    m.join = join_nothing;
+    m.max_symbols = 0;
+    assert_status(rnnt_greedy(&m, 4, 5, &h), KARMA_E_NONFINITE);
+    assert_message_contains("frame 2");
+    assert_status(rnnt_beam(&m, 4, 5, &o, &h), KARMA_E_NONFINITE);
+    heard_release(&h);
+}
+
 static karma_status attempt(void *ctx) {
     (void)ctx;
     struct toy t = {.seed = 5, .sharp = 5};
@@ -220,6 +240,7 @@ int main(void) {
         test_case(greedy_takes_the_best_step_and_bounds_a_frame),
         test_case(a_beam_is_no_worse_than_greedy),
         test_case(a_hot_word_is_heard_but_not_again_and_again),
+        test_case(scores_that_are_no_numbers_end_the_search),
         test_case(survives_any_failing_allocation),
     };
     return run_group("nn/rnnt", tests);
