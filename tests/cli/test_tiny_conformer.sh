@@ -5,6 +5,7 @@
 . tests/cli/common.sh
 speech=$fixtures/speech_tiny
 model=$speech/model
+more= # model arguments
 for language in hi en; do
     grep "\"language\": \"$language\"" $speech/manifest.jsonl | sed "s|\"clips/|\"$PWD/$speech/clips/|" > "$dir/$language.jsonl"
 done
@@ -14,7 +15,7 @@ evaluate() {
     name=$1 decoder=$2
     shift 2
     run "$KARMA" eval "$model" --datasets "$dir/hi.jsonl,$dir/en.jsonl" --no-cache --no-progress --include-content \
-        --output "$dir/$name.json" --model-args "{\"decoding_method\": \"$decoder\"}" "$@"
+        --output "$dir/$name.json" --model-args "{\"decoding_method\": \"$decoder\"$more}" "$@"
     sed -n 's/^ *"key": "\(.*\)",$/\1/p; s/^ *"output": "\(.*\)",$/\1/p' "$dir/$name.json" | paste - - | sort > "$dir/$name.texts"
 }
 
@@ -43,6 +44,12 @@ for decoder in ctc rnnt; do
     cmp -s "$dir/alone.texts" "$dir/$decoder.texts"
     result $? "by $decoder, clips alone and in company have the same texts"
 done
+
+more=', "dtype": "int8"'
+evaluate eight ctc
+more=
+below "$(rate hi)" 0.1 && below "$(rate en)" 0.1
+result $? "and in eight bits it still hears them"
 
 text() { # DECODER: what PyTorch hears in the first clip
     grep '"id": "hi00"' $speech/hypotheses.jsonl | sed "s/.*\"$1\": \"\([^\"]*\)\".*/\1/"
