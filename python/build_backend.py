@@ -24,6 +24,7 @@ from typing import Any, Dict, Iterator, List, Optional, Tuple
 HERE = os.path.dirname(os.path.abspath(__file__))
 NAME = "karma"
 SONAME = "libkarma.so.0"
+DICOM_PART = "libkarma-dicom.so"  # where the library was built with it
 CORE_FILES = ("Makefile", "LICENSE", "include", "src")  # what `make lib` needs
 EARLIEST = 315532800  # zip knows no time before 1980
 
@@ -212,6 +213,10 @@ def build_wheel(
             wheel.add(os.path.relpath(path, HERE), f.read())
     with open(library, "rb") as f:
         wheel.add(f"{NAME}/_lib/{SONAME}", f.read(), 0o755)
+    dicom = os.path.join(os.path.dirname(library), DICOM_PART)
+    if os.path.isfile(dicom):  # the library looks for it in its own folder
+        with open(dicom, "rb") as f:
+            wheel.add(f"{NAME}/_lib/{DICOM_PART}", f.read(), 0o755)
     return wheel.close()
 
 

@@ -23,6 +23,17 @@ static inline bool size_mul(uint64_t a, uint64_t b, uint64_t *out) {
     return true;
 }
 
+/* For plans of memory: UINT64_MAX stands for what no number holds, and stays. */
+static inline uint64_t size_sum(uint64_t a, uint64_t b) {
+    uint64_t sum;
+    return size_add(a, b, &sum) ? sum : UINT64_MAX;
+}
+
+static inline uint64_t size_product(uint64_t a, uint64_t b) {
+    uint64_t product;
+    return size_mul(a, b, &product) ? product : UINT64_MAX;
+}
+
 /* Round x up to a multiple of align, a power of two. */
 static inline bool size_align_up(uint64_t x, uint64_t align, uint64_t *out) {
     uint64_t r;

@@ -48,16 +48,6 @@ struct plan {
     uint64_t weights, cache, scratch, sum; /* bytes; UINT64_MAX where no number fits */
 };
 
-static uint64_t add(uint64_t a, uint64_t b) {
-    uint64_t sum;
-    return size_add(a, b, &sum) ? sum : UINT64_MAX;
-}
-
-static uint64_t times(uint64_t a, uint64_t b) {
-    uint64_t product;
-    return size_mul(a, b, &product) ? product : UINT64_MAX;
-}
-
 static struct plan plan_for(const struct model *m, int32_t max_length, int32_t max_rows) {
     const struct model_info *info = &m->info;
     struct engine_need need = {0};
@@ -66,20 +56,22 @@ static struct plan plan_for(const struct model *m, int32_t max_length, int32_t m
         .stream = need.stream,
         .kv = {.n_layers = 1, .n_kv_heads = info->n_kv_heads, .head_dim = info->head_dim},
         .scratch_floats = need.scratch_floats,
-        .weights = add(info->weight_bytes, info->private_bytes),
+        .weights = size_sum(info->weight_bytes, info->private_bytes),
     };
     p.stream.max_rows = max_rows;
     p.stream.max_positions = max_length;
     const int32_t few = blocks_of(max_length), many = max_rows / ROWS_A_BLOCK;
     p.kv.n_blocks = few > many ? few : many;
-    p.cache = times(times(kv_block_floats(&p.kv), sizeof(float)), (uint64_t)p.kv.n_blocks);
+    p.cache =
+        size_product(size_product(kv_block_floats(&p.kv), sizeof(float)), (uint64_t)p.kv.n_blocks);
     const uint64_t row = 2 * sizeof(struct batch_row) + sizeof(int32_t) +
                          2 * (uint64_t)info->hidden_size * sizeof(float);
     const uint64_t block = sizeof(int32_t) + sizeof(int32_t *);
-    p.scratch = add(times(row, (uint64_t)max_rows), times(block, (uint64_t)p.kv.n_blocks));
-    p.scratch = add(p.scratch, times(p.scratch_floats, sizeof(float)));
-    p.scratch = add(p.scratch, m->be->ops->stream_bytes(m->be, &p.stream));
-    p.sum = add(add(p.weights, p.cache), p.scratch);
+    p.scratch = size_sum(size_product(row, (uint64_t)max_rows),
+                         size_product(block, (uint64_t)p.kv.n_blocks));
+    p.scratch = size_sum(p.scratch, size_product(p.scratch_floats, sizeof(float)));
+    p.scratch = size_sum(p.scratch, m->be->ops->stream_bytes(m->be, &p.stream));
+    p.sum = size_sum(size_sum(p.weights, p.cache), p.scratch);
     return p;
 }
 

@@ -35,34 +35,24 @@ struct plan {
     uint64_t weights, scratch, cache, sum; /* bytes; UINT64_MAX where no number fits */
 };
 
-static uint64_t add(uint64_t a, uint64_t b) {
-    uint64_t sum;
-    return size_add(a, b, &sum) ? sum : UINT64_MAX;
-}
-
-static uint64_t times(uint64_t a, uint64_t b) {
-    uint64_t product;
-    return size_mul(a, b, &product) ? product : UINT64_MAX;
-}
-
 static karma_status make_plan(const struct model *m, const struct image_encoder_options *o,
                               struct plan *p) {
-    *p = (struct plan){.weights = add(m->info.weight_bytes, m->info.private_bytes)};
+    *p = (struct plan){.weights = size_sum(m->info.weight_bytes, m->info.private_bytes)};
     if (!(m->info.can & FAMILY_SEE)) {
         return status_fail(KARMA_E_UNSUPPORTED, "this checkpoint of the family %s sees nothing",
                            m->family->name);
     }
     const struct vision_info *info = m->family->vision->info(m->self);
     m->family->vision->need(m->self, &p->need);
-    uint64_t picture = times((uint64_t)info->tokens_per_image, (uint64_t)info->hidden_size);
-    picture =
-        add(times(picture, sizeof(float)), sizeof(struct image_rows) + sizeof(struct image_rows *));
+    uint64_t picture = size_product((uint64_t)info->tokens_per_image, (uint64_t)info->hidden_size);
+    picture = size_sum(size_product(picture, sizeof(float)),
+                       sizeof(struct image_rows) + sizeof(struct image_rows *));
     const uint64_t fits = o->cache_bytes / picture;
     p->max_kept = fits < MAX_KEPT ? (size_t)fits : MAX_KEPT;
-    p->cache = times(picture, p->max_kept);
-    p->scratch = add(times(p->need.scratch_floats, sizeof(float)),
-                     m->be->ops->stream_bytes(m->be, &p->need.stream));
-    p->sum = add(add(p->weights, p->scratch), p->cache);
+    p->cache = size_product(picture, p->max_kept);
+    p->scratch = size_sum(size_product(p->need.scratch_floats, sizeof(float)),
+                          m->be->ops->stream_bytes(m->be, &p->need.stream));
+    p->sum = size_sum(size_sum(p->weights, p->scratch), p->cache);
     const uint64_t ceiling = o->ceiling_bytes ? o->ceiling_bytes : runtime_ceiling(m->be);
     if (p->sum <= ceiling) return KARMA_OK;
     const unsigned long long mib = 1 << 20;
@@ -78,7 +68,7 @@ karma_status image_encoder_measure(const struct model *model,
                                    const struct image_encoder_options *options, size_t *bytes) {
     struct plan p;
     karma_status st = make_plan(model, options, &p);
-    *bytes = (size_t)add(p.scratch, p.cache);
+    *bytes = (size_t)size_sum(p.scratch, p.cache);
     return st;
 }
 

@@ -18,16 +18,6 @@ struct plan {
     uint64_t weights, block, cache, scratch, sum;
 };
 
-static uint64_t sum_of(uint64_t a, uint64_t b) {
-    uint64_t sum;
-    return size_add(a, b, &sum) ? sum : UINT64_MAX;
-}
-
-static uint64_t product_of(uint64_t a, uint64_t b) {
-    uint64_t product;
-    return size_mul(a, b, &product) ? product : UINT64_MAX;
-}
-
 static struct kv_pool pool_of(const struct model *m) {
     return (struct kv_pool){
         .n_layers = m->info.n_layers,
@@ -51,8 +41,8 @@ static struct stream_limits stream_limits_of(const struct model *m,
 /* Room for rows of pictures in one step. */
 static uint64_t embedding_bytes(const struct model *m, const struct runtime_limits *limits) {
     if (!(m->info.can & FAMILY_SEE)) return 0;
-    return product_of(product_of((uint64_t)limits->max_rows, (uint64_t)m->info.hidden_size),
-                      sizeof(float));
+    return size_product(size_product((uint64_t)limits->max_rows, (uint64_t)m->info.hidden_size),
+                        sizeof(float));
 }
 
 /* The least that serves one sequence of n_ctx. */
@@ -61,13 +51,14 @@ static struct plan plan_for(const struct model *m, const struct runtime_limits *
     size_t scratch_floats;
     const struct stream_limits stream = stream_limits_of(m, limits, n_ctx, &scratch_floats);
     const struct kv_pool pool = pool_of(m);
-    struct plan p = {.weights = sum_of(m->info.weight_bytes, m->info.private_bytes)};
-    p.block = sum_of(product_of(kv_block_floats(&pool), sizeof(float)), limits->host_block_bytes);
-    p.cache = product_of(p.block, (uint64_t)blocks_of(n_ctx));
-    p.scratch = sum_of(product_of(scratch_floats, sizeof(float)), limits->host_bytes);
-    p.scratch = sum_of(p.scratch, m->be->ops->stream_bytes(m->be, &stream));
-    p.scratch = sum_of(p.scratch, embedding_bytes(m, limits));
-    p.sum = sum_of(sum_of(p.weights, p.cache), p.scratch);
+    struct plan p = {.weights = size_sum(m->info.weight_bytes, m->info.private_bytes)};
+    p.block =
+        size_sum(size_product(kv_block_floats(&pool), sizeof(float)), limits->host_block_bytes);
+    p.cache = size_product(p.block, (uint64_t)blocks_of(n_ctx));
+    p.scratch = size_sum(size_product(scratch_floats, sizeof(float)), limits->host_bytes);
+    p.scratch = size_sum(p.scratch, m->be->ops->stream_bytes(m->be, &stream));
+    p.scratch = size_sum(p.scratch, embedding_bytes(m, limits));
+    p.sum = size_sum(size_sum(p.weights, p.cache), p.scratch);
     return p;
 }
 

@@ -51,15 +51,8 @@ struct plan {
     uint64_t weights, sum; /* bytes; UINT64_MAX where no number fits */
 };
 
-static uint64_t add(uint64_t a, uint64_t b) {
-    uint64_t sum;
-    return size_add(a, b, &sum) ? sum : UINT64_MAX;
-}
-
 static uint64_t floats(uint64_t a, uint64_t b) {
-    uint64_t product;
-    return size_mul(a, b, &product) && size_mul(product, sizeof(float), &product) ? product
-                                                                                  : UINT64_MAX;
+    return size_product(size_product(a, b), sizeof(float));
 }
 
 static int64_t frames_of(int64_t n_samples, const struct mel_config *c) {
@@ -95,12 +88,12 @@ static struct plan plan_for(const struct model *m, int64_t max_samples, int64_t 
         p.predictor = floats(ops->rnnt_floats(m->self), 1);
     }
     p.tables = 2 * ((uint64_t)max_batch + 1) * sizeof(int64_t);
-    p.weights = add(m->info.weight_bytes, m->info.private_bytes);
+    p.weights = size_sum(m->info.weight_bytes, m->info.private_bytes);
     const uint64_t stream = m->be->ops->stream_bytes(m->be, &p.need.stream);
     const uint64_t parts[] = {p.positions, p.scratch, p.features,  p.hidden, p.host,
                               p.encoded,   p.tables,  p.predictor, stream,   p.weights};
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
-        p.sum = add(p.sum, parts[i]);
+        p.sum = size_sum(p.sum, parts[i]);
     return p;
 }
 
