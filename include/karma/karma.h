@@ -8,6 +8,7 @@
 #include "karma/engine.h"
 #include "karma/eval.h"
 #include "karma/log.h"
+#include "karma/machine.h"
 #include "karma/meta.h"
 #include "karma/metric.h"
 #include "karma/model.h"

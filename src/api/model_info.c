@@ -82,6 +82,30 @@ static void set_ids(struct setter *s, const char *key, const int32_t *ids, size_
     set(s, key, list);
 }
 
+/* What one more token takes: weights it meets in products (those of the head among them), bytes
+ * they are read from, bytes of the cache and operations of attention for each token that it sees;
+ * layers that see a window alone are counted as if they saw all. */
+static void set_per_token(struct setter *s, const struct model_info *info) {
+    const struct kv_pool kv = {
+        .n_layers = info->n_layers, .n_kv_heads = info->n_kv_heads, .head_dim = info->head_dim};
+    const bool generates = info->can & FAMILY_GENERATE;
+    const struct {
+        const char *key;
+        int64_t value;
+    } parts[] = {
+        {"parameters", info->token_parameters},
+        {"head_parameters", generates ? info->vocab_size * info->hidden_size : 0},
+        {"weight_bytes", (int64_t)info->token_bytes},
+        {"cache_bytes", (int64_t)(kv_block_floats(&kv) * sizeof(float) / KV_BLOCK_TOKENS)},
+        {"attention_operations", (int64_t)4 * info->n_layers * info->n_heads * info->head_dim},
+    };
+    struct json *o = json_new_object(&s->arena);
+    if (!o) s->st = KARMA_E_NOMEM;
+    for (size_t i = 0; s->st == KARMA_OK && i < sizeof(parts) / sizeof(parts[0]); i++)
+        s->st = json_set(&s->arena, o, parts[i].key, json_new_int(&s->arena, parts[i].value));
+    set(s, "per_token", o);
+}
+
 static void set_loaded(struct setter *s, const karma_model *m) {
     const struct model_info *info = &m->model->info;
     const struct named_tensor *largest = model_largest_tensor(m->ck);
@@ -96,6 +120,7 @@ static void set_loaded(struct setter *s, const karma_model *m) {
     set_int(s, "vocab_size", info->vocab_size);
     set_int(s, "hidden_size", info->hidden_size);
     set_int(s, "num_hidden_layers", info->n_layers);
+    if (info->token_parameters) set_per_token(s, info);
     if (m->embedding) set_int(s, "embedding_dim", karma_model_embedding_dim(m, NULL));
     set_str(s, "chat_template", m->text.template_source);
     set_ids(s, "eos_token_ids", m->text.end_tokens, m->text.n_end_tokens);

@@ -125,5 +125,6 @@ int cmd_eval(int argc, char **argv);
 int cmd_embed(int argc, char **argv);
 int cmd_convert(int argc, char **argv);
 int cmd_transcribe(int argc, char **argv);
+int cmd_bench(int argc, char **argv);
 
 #endif

@@ -19,6 +19,7 @@ static const struct command commands[] = {
     {"embed", cmd_embed, "write the vectors of texts"},
     {"convert", cmd_convert, "write a model anew as safetensors"},
     {"transcribe", cmd_transcribe, "write what is said in recordings"},
+    {"bench", cmd_bench, "measure how fast a model is here"},
     {"list", cmd_list, "list models, datasets, metrics, plugins"},
     {"info", cmd_info, "show a model, a dataset, this system"},
 };

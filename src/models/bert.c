@@ -231,6 +231,16 @@ static int64_t widest_row(const struct bert_config *c) {
     return c->hidden_size > c->intermediate_size ? c->hidden_size : c->intermediate_size;
 }
 
+static void count_products(const struct bert *m, struct model_info *info) {
+    for (int32_t i = 0; i < m->config.num_hidden_layers; i++) {
+        const struct bert_layer *l = &m->layers[i];
+        const struct linear *const all[] = {
+            &l->query, &l->key, &l->value, &l->attention_output, &l->intermediate, &l->output};
+        for (size_t k = 0; k < sizeof(all) / sizeof(all[0]); k++)
+            model_info_add_product(info, &all[k]->w);
+    }
+}
+
 static karma_status bert_load(void *model, const struct checkpoint *ck, struct backend *be,
                               struct model_info *info) {
     static const char *const harmless[] = {"embeddings.position_ids", "pooler.dense.weight",
@@ -282,6 +292,7 @@ static karma_status bert_load(void *model, const struct checkpoint *ck, struct b
         .weight_bytes = b.weight_bytes,
         .private_bytes = b.private_bytes,
     };
+    if (b.st == KARMA_OK) count_products(m, info);
     return binder_end(&b, harmless, heads);
 }
 

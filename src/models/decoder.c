@@ -132,6 +132,17 @@ static int64_t widest_row(const struct decoder_config *c) {
     return max_of(max_of(c->hidden_size, c->intermediate_size), q);
 }
 
+static void count_products(const struct decoder *m, struct model_info *info) {
+    for (int32_t i = 0; i < m->config.num_hidden_layers; i++) {
+        const struct decoder_layer *l = &m->layers[i];
+        const struct linear *const all[] = {&l->q_proj,    &l->k_proj,  &l->v_proj,   &l->o_proj,
+                                            &l->gate_proj, &l->up_proj, &l->down_proj};
+        for (size_t k = 0; k < sizeof(all) / sizeof(all[0]); k++)
+            model_info_add_product(info, &all[k]->w);
+    }
+    if (!m->headless) model_info_add_product(info, &m->lm_head);
+}
+
 karma_status decoder_end(struct decoder *m, struct binder *b, const char *const *allowed,
                          struct model_info *info) {
     static const char *const always[] = {"rotary_emb.inv_freq", NULL};
@@ -157,6 +168,7 @@ karma_status decoder_end(struct decoder *m, struct binder *b, const char *const 
         .weight_bytes = b->weight_bytes,
         .private_bytes = b->private_bytes,
     };
+    if (b->st == KARMA_OK) count_products(m, info);
     return binder_end(b, c->tie_word_embeddings || m->headless ? no_head : always, allowed);
 }
 

@@ -28,7 +28,15 @@ struct model_info {
     int64_t n_parameters;
     size_t weight_bytes;  /* mapped from the checkpoint */
     size_t private_bytes; /* memory of our own beside that: gains, repacked weights */
+    /* What one more token of text meets in products, the head included: weights, and the bytes they
+     * are read from. 0: not known. */
+    int64_t token_parameters;
+    size_t token_bytes;
 };
+static inline void model_info_add_product(struct model_info *info, const struct tensor *w) {
+    info->token_parameters += w->rows * w->cols;
+    info->token_bytes += w->owned_bytes ? w->owned_bytes : (size_t)w->rows * w->row_bytes;
+}
 
 /* One step over rows of any mix of sequences. The engine fills it. */
 struct batch {

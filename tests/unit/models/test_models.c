@@ -277,6 +277,9 @@ static void info_counts_what_was_bound(void **state) {
     assert_int_equal(i->n_parameters, 97 * 38 + 38 + 3 * layer);
     assert_int_equal(i->weight_bytes, (size_t)i->n_parameters * 4);
     assert_true(i->private_bytes < 4096); /* matrices are views */
+    /* a token meets the head, norms are no products, of the embedding it looks up a row */
+    assert_int_equal(i->token_parameters, 97 * 38 + 3 * (layer - 2 * 38 - 2 * 10));
+    assert_int_equal(i->token_bytes, (size_t)i->token_parameters * 4);
     loaded_release(&l);
 }
 
