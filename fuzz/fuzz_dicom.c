@@ -12,7 +12,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static char library[4096];
     struct image im;
-    int32_t n;
     if (!library[0]) {
         const char *build = getenv("BUILD");
         snprintf(library, sizeof(library), "%s/libkarma-dicom.so", build ? build : "build");
@@ -23,6 +22,5 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         .frame = size > 0 && data[0] < 4 ? data[0] : 0, /* the preamble has no meaning */
     };
     if (dicom_decode(data, size, "fuzz", &options, &im) == KARMA_OK) image_release(&im);
-    if (dicom_frames(data, size, "fuzz", &n) == KARMA_OK && n < 1) __builtin_trap();
     return 0;
 }

@@ -108,6 +108,16 @@ struct model_options {
         "--fallback", "NAME[,NAME]", "models to take when MODEL cannot be loaded",                 \
             .value = &(mo).fallback                                                                \
     }
+/* And of commands that only use a model. */
+#define MODEL_USE_OPTIONS(mo, offline_flag)                                                        \
+    {"--model-path", "PATH", "checkpoint folder or file", .value = &(mo).path},                    \
+        {"--model-config", "FILE", "model arguments, JSON or YAML", .value = &(mo).config},        \
+        {"--model-args", "JSON", "model arguments, an object", .value = &(mo).args},               \
+        {"--threads", "N", "default: all that may be used", .value = &(mo).threads},               \
+        {"--device", "NAME", "auto or cpu", .value = &(mo).device}, MODEL_LOAD_OPTIONS(mo), {      \
+        "--offline", NULL, "use local files alone (this version never opens a connection)",        \
+            .flag = &(offline_flag), .flag_value = true                                            \
+    }
 /* Put the command line's shorthands (seed, threads, ...) among the --model-args, which count more
  * than the config file; one that is there already is E_USAGE. The config file is read as text.
  * *config_json and *args_json: free() them; NULL when there are none. */

@@ -162,14 +162,7 @@ int cmd_bench(int argc, char **argv) {
         {"--rounds", "N", "default 3, fewer where those take over a minute", .value = &rounds},
         {"--json", NULL, "print figures, machine and limits as JSON", .flag = &as_json,
          .flag_value = true},
-        {"--model-path", "PATH", "checkpoint folder or file", .value = &mo.path},
-        {"--model-config", "FILE", "model arguments, JSON or YAML", .value = &mo.config},
-        {"--model-args", "JSON", "model arguments, an object", .value = &mo.args},
-        {"--threads", "N", "default: all that may be used", .value = &mo.threads},
-        {"--device", "NAME", "auto or cpu", .value = &mo.device},
-        MODEL_LOAD_OPTIONS(mo),
-        {"--offline", NULL, "use local files alone (this version never opens a connection)",
-         .flag = &offline, .flag_value = true},
+        MODEL_USE_OPTIONS(mo, offline),
         {0}};
     const struct cli_command c = {
         "bench",

@@ -245,10 +245,6 @@ void engine_destroy(struct engine *e) {
     mem_free(e);
 }
 
-int32_t engine_max_span(const struct engine *e) {
-    return e->max_span;
-}
-
 int32_t engine_n_ctx(const struct engine *e) {
     return e->rt.n_ctx;
 }

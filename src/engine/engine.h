@@ -32,12 +32,11 @@ karma_status engine_submit(struct engine *e, const char *key, const int32_t *tok
                            size_t n_tokens, const karma_generate_options *options,
                            karma_done_fn done, karma_text_fn text, void *user);
 /* The same with pictures in the prompt. Tokens within spans may be any ids. E_SHAPE: rows of
- * another width; E_LIMIT: a span longer than engine_max_span(). */
+ * another width; E_LIMIT: more rows than a picture of the model has. */
 karma_status engine_submit_prompt(struct engine *e, const char *key,
                                   const struct engine_prompt *prompt,
                                   const karma_generate_options *options, karma_done_fn done,
                                   karma_text_fn text, void *user);
-int32_t engine_max_span(const struct engine *e); /* rows that enter a step whole, at most */
 karma_status engine_step(struct engine *e, size_t *active);
 void engine_cancel(struct engine *e);
 void engine_get_stats(const struct engine *e, karma_engine_stats *out);

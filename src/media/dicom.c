@@ -526,12 +526,3 @@ karma_status dicom_decode(const void *bytes, size_t size, const char *name,
     image_release(out);
     return status_prefix(st, "%s", status_quote_path(name));
 }
-
-karma_status dicom_frames(const void *bytes, size_t size, const char *name, int32_t *n) {
-    struct source s;
-    karma_status st = open_source(bytes, size, 0, &s);
-    if (st == KARMA_OK) st = check_kind(&s.header);
-    *n = st == KARMA_OK ? s.header.frames : 0;
-    close_source(&s);
-    return status_prefix(st, "%s", status_quote_path(name));
-}

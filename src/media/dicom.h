@@ -18,7 +18,5 @@ bool dicom_is(const void *bytes, size_t size);
  * message has their number). */
 karma_status dicom_decode(const void *bytes, size_t size, const char *name,
                           const struct image_options *options, struct image *out);
-/* How many frames it has. */
-karma_status dicom_frames(const void *bytes, size_t size, const char *name, int32_t *n);
 
 #endif

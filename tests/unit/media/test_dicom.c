@@ -179,18 +179,6 @@ static void decodes_in_several_threads(void **state) {
     }
 }
 
-static void counts_frames_without_decoding(void **state) {
-    (void)state;
-    size_t size;
-    int32_t n;
-    const char *bytes = read_fixture(FIXTURE("frames"), &size);
-    assert_ok(dicom_frames(bytes, size, "x", &n));
-    assert_int_equal(n, 4);
-    bytes = read_fixture(FIXTURE("ct"), &size);
-    assert_ok(dicom_frames(bytes, size, "x", &n));
-    assert_int_equal(n, 1);
-}
-
 static void refuses_what_is_not_there(void **state) {
     (void)state;
     refuses(FIXTURE("no_pixels"), NULL, KARMA_E_MISSING, "no pixels (modality CT)");
@@ -507,7 +495,6 @@ int main(void) {
         cmocka_unit_test(picks_a_frame),
         cmocka_unit_test(decodes_jpeg),
         cmocka_unit_test(decodes_in_several_threads),
-        cmocka_unit_test(counts_frames_without_decoding),
         cmocka_unit_test(refuses_what_is_not_there),
         cmocka_unit_test(names_a_transfer_syntax_without_a_decoder),
         cmocka_unit_test(checks_sizes_before_decoding),
