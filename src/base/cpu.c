@@ -70,7 +70,7 @@ karma_status cpu_isa_choose(enum cpu_isa *out) {
     *out = CPU_ISA_REF;
     const char *wanted = env_get("KARMA_ISA");
     for (int isa = CPU_ISA_COUNT - 1; isa >= 0; isa--) {
-        if (wanted ? strcmp(wanted, isa_names[isa]) != 0 : isa == CPU_ISA_AVX512BF16) continue;
+        if (wanted && strcmp(wanted, isa_names[isa]) != 0) continue;
         bool present = cpu_isa_present((enum cpu_isa)isa);
         if (wanted && !present) {
             return status_fail(KARMA_E_USAGE, "KARMA_ISA: this processor has no %s", wanted);

@@ -11,8 +11,8 @@ enum cpu_isa { CPU_ISA_REF, CPU_ISA_AVX2, CPU_ISA_AVX512, CPU_ISA_AVX512BF16, CP
 
 /* The best set present (AVX2 means AVX2+FMA+F16C; AVX512 means F, BW, VL, DQ), or what KARMA_ISA
  * names: ref, avx2, avx512, avx512bf16. Naming one that is not there or not known is E_USAGE.
- * AVX512BF16 (AVX512 and AVX512_BF16) must be named: it rounds activations to bf16 before they meet
- * a bf16 weight (doc/numerics.md), while the others give one another's bits. */
+ * AVX512BF16 (AVX512 and AVX512_BF16) rounds activations to bf16 before they meet a bf16 weight
+ * (doc/numerics.md); the others give one another's bits. */
 karma_status cpu_isa_choose(enum cpu_isa *out);
 const char *cpu_isa_name(enum cpu_isa isa);
 bool cpu_isa_present(enum cpu_isa isa);

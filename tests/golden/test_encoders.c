@@ -53,7 +53,7 @@ static void hidden_states_equal_the_reference(void **state) {
         struct encoder_golden g;
         struct loaded l;
         encoder_golden_open(&g, name);
-        loaded_open(&l, g.path, 2);
+        loaded_open_on(&l, g.path, best_f32_isa(), 2);
         const struct encoder_options o = fitted(l.model, &g);
         int64_t n;
         const float *want = encoder_golden_values(&g, "last", &n);

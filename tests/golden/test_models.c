@@ -48,12 +48,19 @@ static void case_path(const struct check_case *c, char path[160]) {
              c->file ? c->file : "");
 }
 
-static void open_case(const struct check_case *c, struct golden *g, struct loaded *l) {
+static void open_case_on(const struct check_case *c, struct golden *g, struct loaded *l,
+                         enum cpu_isa isa) {
     char path[160];
     case_path(c, path);
     open_golden(c, g);
-    loaded_open(l, path, 2);
+    loaded_open_on(l, path, isa, 2);
     assert_int_equal(l->model->info.vocab_size, g->vocab_size);
+}
+
+static void open_case(const struct check_case *c, struct golden *g, struct loaded *l) {
+    enum cpu_isa isa;
+    assert_ok(cpu_isa_choose(&isa));
+    open_case_on(c, g, l, isa);
 }
 
 static double max_abs(const float *a, const float *b, int64_t n) {
@@ -77,7 +84,7 @@ static void logits_equal_the_reference(void **state) {
     for_each_case(c) {
         struct golden g;
         struct loaded l;
-        open_case(c, &g, &l);
+        open_case_on(c, &g, &l, best_f32_isa());
         struct sequence *s;
         assert_ok(sequence_create(l.model, (int32_t)g.n, &s));
         float *logits = mem_alloc((size_t)(g.n * g.vocab_size) * sizeof(float));
@@ -275,7 +282,7 @@ static void hidden_states_equal_the_reference(void **state) {
     for_each_case(c) {
         struct golden g;
         struct loaded l;
-        open_case(c, &g, &l);
+        open_case_on(c, &g, &l, best_f32_isa());
         struct sequence *s;
         assert_ok(sequence_create(l.model, (int32_t)g.n, &s));
         struct look look = {.g = &g};

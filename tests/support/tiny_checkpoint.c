@@ -30,6 +30,12 @@ void loaded_open_as(struct loaded *l, const char *path, enum cpu_isa isa, int th
     assert_ok(model_load(l->ck, l->be, &l->model));
 }
 
+enum cpu_isa best_f32_isa(void) {
+    enum cpu_isa isa;
+    assert_ok(cpu_isa_choose(&isa));
+    return isa == CPU_ISA_AVX512BF16 ? CPU_ISA_AVX512 : isa;
+}
+
 void loaded_open_on(struct loaded *l, const char *path, enum cpu_isa isa, int threads) {
     loaded_open_as(l, path, isa, threads, WEIGHTS_STORED);
 }

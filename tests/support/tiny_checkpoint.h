@@ -23,6 +23,8 @@ struct loaded {
 /* Without stopping the test; release in every case. */
 karma_status loaded_try(struct loaded *l, const char *path, int threads);
 void loaded_open(struct loaded *l, const char *path, int threads);
+/* The best set that computes in f32 throughout. */
+enum cpu_isa best_f32_isa(void);
 /* On the CPU with this instruction set. */
 void loaded_open_on(struct loaded *l, const char *path, enum cpu_isa isa, int threads);
 /* The same with matrices as the backend makes them then. */
