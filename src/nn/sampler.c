@@ -4,6 +4,8 @@
 #include <math.h>
 #include <string.h>
 
+enum { BLOCK = 16 };
+
 karma_status sampler_check(const struct sampler_options *o) {
     if (!(o->repetition_penalty > 0) || !isfinite(o->repetition_penalty)) {
         return status_fail(KARMA_E_RANGE, "repetition_penalty: expected more than 0, found %g",
@@ -41,8 +43,23 @@ void sampler_init(struct sampler *s, int64_t vocab_size, void *memory) {
     s->seen = (unsigned char *)(s->scores + n);
 }
 
+/* Exponents of ones alone are infinities and NaN. In blocks, because compilers then make vectors of
+ * it, and the rows of a batch are long. */
+static int64_t finite_beginning(const float *x, int64_t n) {
+    const uint32_t ones = 0x7f800000;
+    int64_t i = 0;
+    for (; i + BLOCK <= n; i += BLOCK) {
+        uint32_t bits[BLOCK], bad = 0;
+        memcpy(bits, x + i, sizeof(bits));
+        for (int j = 0; j < BLOCK; j++)
+            bad |= (bits[j] & ones) == ones;
+        if (bad) break;
+    }
+    return i;
+}
+
 karma_status sampler_check_logits(const float *logits, int64_t vocab_size) {
-    for (int64_t i = 0; i < vocab_size; i++) {
+    for (int64_t i = finite_beginning(logits, vocab_size); i < vocab_size; i++) {
         if (isfinite(logits[i])) continue;
         return status_fail(KARMA_E_NONFINITE, "logit of token %lld is %s", (long long)i,
                            isnan(logits[i]) ? "NaN" : "infinite");
@@ -91,9 +108,17 @@ static void rank(struct sampler *s, const float *scores, int64_t n) {
 }
 
 static float highest(const float *scores, int64_t n) {
-    float max = scores[0];
-    for (int64_t i = 1; i < n; i++)
+    float lane[BLOCK], max = scores[0];
+    int64_t i = 0;
+    for (int j = 0; j < BLOCK; j++)
+        lane[j] = max;
+    for (; i + BLOCK <= n; i += BLOCK)
+        for (int j = 0; j < BLOCK; j++)
+            lane[j] = scores[i + j] > lane[j] ? scores[i + j] : lane[j];
+    for (; i < n; i++)
         max = scores[i] > max ? scores[i] : max;
+    for (int j = 0; j < BLOCK; j++)
+        max = lane[j] > max ? lane[j] : max;
     return max;
 }
 
@@ -185,11 +210,11 @@ const float *sampler_process(struct sampler *s, const float *logits,
 }
 
 static int32_t first_highest(const float *scores, int64_t n) {
-    int64_t best = 0;
-    for (int64_t i = 1; i < n; i++) {
-        if (scores[i] > scores[best]) best = i;
-    }
-    return (int32_t)best;
+    const float max = highest(scores, n);
+    int64_t i = 0;
+    while (i < n - 1 && scores[i] != max)
+        i++;
+    return (int32_t)i;
 }
 
 int32_t sampler_pick(struct sampler *s, const float *logits, const struct sampler_options *o,
