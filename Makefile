@@ -7,8 +7,10 @@
 #   DICOM=1 or 0 reads DICOM files or does not; `make deps DICOM=1` installs what that takes.
 
 SAN    ?=
+# For another machine than this one: CROSS=aarch64-linux-gnu- (doc/robustness.md).
+CROSS  ?=
 ifeq ($(origin CC),default)
-CC := gcc
+CC := $(CROSS)gcc
 endif
 PREFIX ?= /usr/local
 JOBS   ?= $(shell nproc)
@@ -72,11 +74,14 @@ lib: $(BUILD)/libkarma.a $(BUILD)/libkarma.so dicom
 dicom: $(DICOM_SO)
 	$(if $(DICOM_SO),,@rm -f $(BUILD)/libkarma-dicom.so)
 
-# Instruction sets beyond the baseline are per file; the right one is chosen at start.
+# Instruction sets beyond the baseline are per file; the right one is chosen at start. On another
+# machine than x86-64 these files are empty.
+ifneq ($(filter x86_64%,$(shell $(CC) -dumpmachine)),)
 $(BUILD)/src/tensor/cpu/kernels_avx2%: ISA := -mavx2 -mfma -mf16c
 $(BUILD)/src/tensor/cpu/kernels_avx512%: ISA := -mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma -mf16c
 $(BUILD)/src/tensor/cpu/kernels_avx512vnni%: ISA := -mavx512vnni -mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma -mf16c
 $(BUILD)/src/tensor/cpu/kernels_avx512bf16%: ISA := -mavx512bf16 -mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma -mf16c
+endif
 
 # Short sums over many pixels: worth vectorising.
 $(BUILD)/src/media/resize.o: ISA := -O3
@@ -89,10 +94,10 @@ $(BUILD)/%.o: %.c Makefile
 # One relocatable object with only the public symbols left global, so that libkarma.a pollutes no
 # name space: hidden symbols become local. The program exports the public ones to its plugins.
 $(BUILD)/libkarma.a: $(LIB_OBJ)
-	ld -r -o $(BUILD)/libkarma.o $(LIB_OBJ)
-	$(if $(SAN),,objcopy --localize-hidden $(BUILD)/libkarma.o)
+	$(CROSS)ld -r -o $(BUILD)/libkarma.o $(LIB_OBJ)
+	$(if $(SAN),,$(CROSS)objcopy --localize-hidden $(BUILD)/libkarma.o)
 	@rm -f $@
-	ar rcs $@ $(BUILD)/libkarma.o
+	$(CROSS)ar rcs $@ $(BUILD)/libkarma.o
 
 $(BUILD)/libkarma.so: $(LIB_OBJ)
 	$(CC) -shared -Wl,-soname,libkarma.so.$(SOVERSION) $(LDFLAGS) -o $@ $(LIB_OBJ) $(LDLIBS)
@@ -110,7 +115,7 @@ $(BUILD)/libkarma-dicom.so: $(BUILD)/src/media/dicom_dcmtk.o
 # Tests and drivers see the library's inside: the objects, before hiding.
 $(BUILD)/libinside.a: $(LIB_OBJ) $(SUPPORT_OBJ)
 	@rm -f $@
-	ar rcs $@ $^
+	$(CROSS)ar rcs $@ $^
 
 $(BUILD)/karma: $(CLI_OBJ) $(BUILD)/libkarma.a
 	$(CC) $(LDFLAGS) -Wl,--export-dynamic -o $@ $(CLI_OBJ) $(BUILD)/libkarma.a $(LDLIBS)

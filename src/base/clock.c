@@ -10,6 +10,13 @@ uint64_t clock_monotonic_ns(void) {
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
+uint64_t clock_thread_ns(pthread_t thread) {
+    clockid_t id;
+    struct timespec t;
+    if (pthread_getcpuclockid(thread, &id) != 0 || clock_gettime(id, &t) != 0) return 0;
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
 int64_t clock_wall_s(void) {
     struct timespec t;
     clock_gettime(CLOCK_REALTIME, &t);

@@ -1,6 +1,7 @@
 /*
  * cpu.c - the processor as the system lets us use it. Containers state their share in cgroup
  * files; both versions are read, from our own group up to the root, and the least share counts.
+ * Where both versions are in use, the second lies in a folder of the first.
  */
 #include "base/cpu.h"
 
@@ -111,10 +112,33 @@ static bool names_controller(const char *names, const char *controller) {
     return false;
 }
 
+enum { LINE_BYTES = 4096 };
+
+/* From the group `path` of the hierarchy in root/sys/fs/cgroup/<hierarchy> up to its root. Inside a
+ * container the path may be the host's and lead nowhere; the root still answers. */
+static void up_from(const char *root, const char *hierarchy, const char *path, group_fn fn,
+                    void *out) {
+    char folder[2 * LINE_BYTES];
+    const int top = snprintf(folder, LINE_BYTES, "%s/sys/fs/cgroup%s%s", root,
+                             *hierarchy ? "/" : "", hierarchy);
+    if (top < 0 || top >= LINE_BYTES) return;
+    snprintf(folder + top, LINE_BYTES, "%s", path);
+    for (;;) {
+        size_t len = strlen(folder);
+        while (len > (size_t)top && folder[len - 1] == '/')
+            folder[--len] = '\0';
+        fn(folder, out);
+        char *slash = strrchr(folder, '/');
+        if (len <= (size_t)top || !slash) return;
+        *slash = '\0';
+    }
+}
+
 /* Walk our groups of one hierarchy: controller "" is version 2. */
-static void each_group(const char *controller, group_fn fn, void *out) {
-    char text[4096], folder[4096 + 64];
-    file_read_small("/proc/self/cgroup", text, sizeof(text));
+static void each_group(const char *root, const char *controller, group_fn fn, void *out) {
+    char text[LINE_BYTES], name[LINE_BYTES];
+    snprintf(name, sizeof(name), "%s/proc/self/cgroup", root);
+    file_read_small(name, text, sizeof(text));
     char *save = NULL;
     for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
         char *names = strchr(line, ':');
@@ -123,21 +147,9 @@ static void each_group(const char *controller, group_fn fn, void *out) {
         *path++ = '\0';
         names++;
         if (!names_controller(names, controller)) continue;
-        snprintf(folder, sizeof(folder), "/sys/fs/cgroup%s%s%s", *controller ? "/" : "", controller,
-                 path);
-        size_t root = strlen("/sys/fs/cgroup") + (*controller ? 1 + strlen(controller) : 0);
-        /* Inside a container the path may be the host's and lead nowhere; the root still answers.
-         */
-        for (;;) {
-            size_t len = strlen(folder);
-            while (len > root && folder[len - 1] == '/')
-                folder[--len] = '\0';
-            fn(folder, out);
-            if (len <= root) break;
-            char *slash = strrchr(folder, '/');
-            if (!slash) break;
-            *slash = '\0';
-        }
+        up_from(root, controller, path, fn, out);
+        if (!*controller) up_from(root, "unified", path, fn, out);
+        if (strcmp(names, controller) != 0) up_from(root, names, path, fn, out); /* cpu,cpuacct */
         return;
     }
 }
@@ -190,11 +202,10 @@ static int affinity_count(void) {
     return (int)sysconf(_SC_NPROCESSORS_ONLN);
 }
 
-int cpu_count(void) {
-    int n = affinity_count();
+int cpu_count_of(int n, const char *root) {
     double share = 0; /* 0: no quota */
-    each_group("", quota_v2, &share);
-    each_group("cpu", quota_v1, &share);
+    each_group(root, "", quota_v2, &share);
+    each_group(root, "cpu", quota_v1, &share);
     if (share > 0 && share < n) {
         n = (int)share;
         if (n < share) n++; /* 1.5 processors keep two threads busy */
@@ -202,11 +213,19 @@ int cpu_count(void) {
     return n < 1 ? 1 : n;
 }
 
-size_t cpu_memory_bytes(void) {
-    uint64_t least = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
-    each_group("", memory_v2, &least);
-    each_group("memory", memory_v1, &least);
+int cpu_count(void) {
+    return cpu_count_of(affinity_count(), "");
+}
+
+size_t cpu_memory_of(size_t bytes, const char *root) {
+    uint64_t least = bytes;
+    each_group(root, "", memory_v2, &least);
+    each_group(root, "memory", memory_v1, &least);
     return least;
+}
+
+size_t cpu_memory_bytes(void) {
+    return cpu_memory_of((size_t)sysconf(_SC_PHYS_PAGES) * (size_t)sysconf(_SC_PAGESIZE), "");
 }
 
 size_t cpu_resident_bytes(void) {

@@ -20,6 +20,9 @@ bool cpu_has_vnni(void);          /* AVX512_VNNI, on a processor with AVX512 */
 const char *cpu_model_name(void); /* from the system; "unknown" if it does not say */
 int cpu_count(void);              /* allowed by affinity mask and cgroup quota, >= 1 */
 size_t cpu_memory_bytes(void);    /* usable memory: of the machine or the cgroup, the lesser */
-size_t cpu_resident_bytes(void);  /* peak resident set of this process */
+/* The lesser of so many and what the cgroup files below root allow ("": the system's). */
+int cpu_count_of(int n, const char *root);
+size_t cpu_memory_of(size_t bytes, const char *root);
+size_t cpu_resident_bytes(void); /* peak resident set of this process */
 
 #endif

@@ -121,6 +121,10 @@ void file_map_close(struct file_map *m) {
     *m = (struct file_map){0};
 }
 
+void file_map_in_large_pages(const struct file_map *m) {
+    if (m->data) madvise((void *)(uintptr_t)m->data, m->size, MADV_HUGEPAGE); /* a wish */
+}
+
 void file_map_forget(const struct file_map *m, size_t begin, size_t end) {
     const size_t page = (size_t)sysconf(_SC_PAGESIZE);
     const size_t first = (begin + page - 1) / page * page, last = end / page * page;

@@ -21,6 +21,10 @@ struct file_map {
 };
 karma_status file_map_open(const char *path, struct file_map *out);
 void file_map_close(struct file_map *m);
+/* All of a large file will be read, again and again: ask for large pages. Where the file system's
+ * cache comes in them, 2 MiB are mapped at a time instead of 64 KiB; elsewhere a cold file is read
+ * in larger pieces, or nothing changes. */
+void file_map_in_large_pages(const struct file_map *m);
 /* Bytes [begin, end) were read and need not stay in memory; reading them again brings them back. */
 void file_map_forget(const struct file_map *m, size_t begin, size_t end);
 /* The same for n bytes at data; false, and nothing is done, if they do not lie in the file. */

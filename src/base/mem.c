@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "base/size.h"
 #include "karma/meta.h"
@@ -132,6 +133,17 @@ void *mem_alloc_aligned(size_t align, size_t size) {
     uint64_t padded = 0; /* aligned_alloc wants a multiple */
     bool ok = size_align_up(size ? size : 1, align, &padded) && may_allocate(padded);
     return counted(ok ? aligned_alloc(align, padded) : NULL, size);
+}
+
+void *mem_calloc_table(size_t count, size_t size) {
+    enum { HUGE_BYTES = 2 << 20 };
+    size_t bytes;
+    if (__builtin_mul_overflow(count, size, &bytes) || bytes < HUGE_BYTES)
+        return mem_calloc(count, size);
+    void *p = mem_alloc_aligned(HUGE_BYTES, bytes);
+    if (!p) return NULL;
+    madvise(p, bytes - bytes % HUGE_BYTES, MADV_HUGEPAGE); /* a wish */
+    return memset(p, 0, bytes);
 }
 
 char *mem_strndup(const char *s, size_t len) {

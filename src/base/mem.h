@@ -17,6 +17,9 @@ void *mem_alloc(size_t size);                       /* not zeroed; size 0 gives 
 void *mem_calloc(size_t count, size_t size);        /* zeroed; overflow of the product fails */
 void *mem_realloc(void *p, size_t size);            /* on failure p is untouched */
 void *mem_alloc_aligned(size_t align, size_t size); /* align: power of two >= 16; mem_free() it */
+/* mem_calloc() for a table that is looked up at random places: a large one lies in huge pages where
+ * the system has them, which spares each lookup a walk through the page tables. */
+void *mem_calloc_table(size_t count, size_t size);
 char *mem_strdup(const char *s);
 char *mem_strndup(const char *s, size_t len); /* len bytes and a NUL */
 void mem_free(void *p);                       /* NULL is fine */

@@ -1,7 +1,9 @@
 /*
  * pool.h - threads that share the items of one job. Items are claimed from a counter, so a thread
  * the system holds back costs only its present item. Which thread does an item must not change
- * what the item computes. Idle threads sleep.
+ * what the item computes. Idle threads sleep. A thread that gets no processor while others wait for
+ * it is brought to theirs: workers may end up with fewer processors in their mask than the caller
+ * has, but never with none of its; the caller's own mask is as it was when pool_run() returns.
  */
 #ifndef BASE_POOL_H
 #define BASE_POOL_H

@@ -69,8 +69,19 @@ int utf8_encode(uint32_t cp, char out[4]) {
     return n;
 }
 
-bool utf8_valid(const char *s, size_t len, size_t *bad_offset) {
-    for (size_t i = 0; i < len;) {
+/* Bytes of the well-formed character of one to three bytes at s; 0 for the rarer leads, near the
+ * end, and for what is not one: utf8_decode() decides those. */
+static inline int common(const unsigned char *s, size_t len) {
+    if (s[0] < 0x80) return 1;
+    if (len < 3 || (s[1] & 0xc0) != 0x80) return 0;
+    if (s[0] >= 0xc2 && s[0] < 0xe0) return 2;
+    const bool three = (s[0] > 0xe0 && s[0] < 0xed) || (s[0] == 0xe0 && s[1] >= 0xa0);
+    return three && (s[2] & 0xc0) == 0x80 ? 3 : 0;
+}
+
+/* The first byte at or after i that begins nothing well-formed, or len. */
+static size_t valid_end(const char *s, size_t len, size_t i) {
+    while (i < len) {
         uint64_t word;
         if (len - i >= 8) { /* most text is ASCII */
             memcpy(&word, s + i, 8);
@@ -80,25 +91,26 @@ bool utf8_valid(const char *s, size_t len, size_t *bad_offset) {
             }
         }
         uint32_t cp;
-        int n = utf8_decode(s + i, len - i, &cp, NULL);
-        if (!n) {
-            if (bad_offset) *bad_offset = i;
-            return false;
-        }
+        int n = common((const unsigned char *)s + i, len - i);
+        if (n == 0) n = utf8_decode(s + i, len - i, &cp, NULL);
+        if (n == 0) break;
         i += (size_t)n;
     }
-    return true;
+    return i;
+}
+
+bool utf8_valid(const char *s, size_t len, size_t *bad_offset) {
+    const size_t end = valid_end(s, len, 0);
+    if (end < len && bad_offset) *bad_offset = end;
+    return end == len;
 }
 
 karma_status utf8_append_lossy(struct buf *b, const char *s, size_t len) {
     size_t from = 0; /* start of what is valid and not yet appended */
-    for (size_t i = 0; i < len;) {
+    for (size_t i = 0; (i = valid_end(s, len, i)) < len;) {
         uint32_t cp;
-        int bad, n = utf8_decode(s + i, len - i, &cp, &bad);
-        if (n) {
-            i += (size_t)n;
-            continue;
-        }
+        int bad = 1;
+        (void)utf8_decode(s + i, len - i, &cp, &bad);
         karma_status st = buf_append(b, s + from, i - from);
         if (st == KARMA_OK) st = buf_append(b, "\xef\xbf\xbd", 3);
         if (st < 0) return st;

@@ -42,6 +42,7 @@ karma_status checkpoint_map_part(struct checkpoint *ck, const char *name, struct
     *p = (struct part){.name = own, .path = path};
     karma_status st = file_map_open(path, &p->map);
     if (st < 0) return st;
+    file_map_in_large_pages(&p->map);
     ck->n_parts++;
     *out = p;
     return checkpoint_add_file(ck, own);
@@ -229,6 +230,7 @@ karma_status checkpoint_open(const char *path, struct checkpoint **out) {
 void checkpoint_close(struct checkpoint *ck) {
     if (!ck) return;
     checkpoint_close(ck->projector);
+    read_ahead_end(ck->ahead);
     for (size_t i = 0; i < ck->n_parts; i++) {
         gguf_destroy(ck->parts[i].gguf);
         file_map_close(&ck->parts[i].map);
@@ -332,6 +334,17 @@ const struct named_tensor *checkpoint_tensor(const struct checkpoint *ck, int64_
 const struct named_tensor *checkpoint_find(const struct checkpoint *ck, const char *name) {
     const int64_t i = name_table_find(&ck->by_name, name, strlen(name));
     return i < 0 ? NULL : &ck->tensors[i];
+}
+
+karma_status checkpoint_read_ahead(struct checkpoint *ck) {
+    if (ck->ahead || ck->n_parts == 0) return KARMA_OK;
+    struct file_map *maps = mem_calloc(ck->n_parts, sizeof(*maps));
+    if (!maps) return KARMA_E_NOMEM;
+    for (size_t i = 0; i < ck->n_parts; i++)
+        maps[i] = ck->parts[i].map;
+    karma_status st = read_ahead_begin(maps, ck->n_parts, &ck->ahead);
+    mem_free(maps);
+    return st;
 }
 
 void checkpoint_forget(const struct checkpoint *ck, const struct named_tensor *t) {

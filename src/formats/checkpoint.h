@@ -76,6 +76,9 @@ int64_t checkpoint_tensor_count(const struct checkpoint *ck);
 const struct named_tensor *checkpoint_tensor(const struct checkpoint *ck, int64_t i);
 const struct named_tensor *checkpoint_find(const struct checkpoint *ck, const char *name);
 
+/* All weights will be used, where they lie: begin to bring them into memory, in the order of the
+ * files, on a thread that ends with the checkpoint. Graphs and the vision tower are left out. */
+karma_status checkpoint_read_ahead(struct checkpoint *ck);
 /* The bytes of a tensor were read and need not stay in memory. */
 void checkpoint_forget(const struct checkpoint *ck, const struct named_tensor *t);
 

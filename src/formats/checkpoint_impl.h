@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/read_ahead.h"
 #include "formats/checkpoint.h"
 #include "formats/gguf.h"
 #include "formats/names.h"
@@ -38,6 +39,7 @@ struct checkpoint {
     struct graph *graphs;
     size_t n_graphs;
     struct checkpoint *projector;       /* owned; NULL: none */
+    struct read_ahead *ahead;           /* owned; NULL: none */
     const struct named_tensor *tensors; /* of all parts */
     int64_t n_tensors;
     struct name_table by_name;

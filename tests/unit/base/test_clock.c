@@ -14,6 +14,18 @@ static void monotonic_time_goes_forward(void **state) {
     assert_true(b < a + UINT64_C(60000000000));
 }
 
+static void the_time_of_a_thread_is_what_it_works(void **state) {
+    (void)state;
+    const uint64_t before = clock_thread_ns(pthread_self());
+    assert_true(before > 0);
+    usleep(50000);
+    const uint64_t slept = clock_thread_ns(pthread_self());
+    assert_true(slept - before < 40000000);
+    const uint64_t start_ns = clock_monotonic_ns();
+    while (clock_thread_ns(pthread_self()) < slept + 2000000)
+        assert_true(clock_monotonic_ns() - start_ns < UINT64_C(60000000000));
+}
+
 static void wall_time_is_this_century(void **state) {
     (void)state;
     assert_true(clock_wall_s() > 1700000000);
@@ -39,6 +51,7 @@ static void formats_utc_whatever_the_time_zone(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         test_case(monotonic_time_goes_forward),
+        test_case(the_time_of_a_thread_is_what_it_works),
         test_case(wall_time_is_this_century),
         test_case(formats_utc_whatever_the_time_zone),
     };

@@ -234,8 +234,23 @@ static void every_arena_call_can_be_made_to_fail(void **state) {
     assert_true(for_each_failing_allocation(fill_arena, &n) > 2900);
 }
 
+static void large_tables_are_zeroed_and_small_ones_too(void **state) {
+    (void)state;
+    const size_t counts[] = {1, 4096, (4 << 20) / 8, (4 << 20) / 8 + 1};
+    for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+        uint64_t *p = mem_calloc_table(counts[i], sizeof(*p)), any = 0;
+        assert_non_null(p);
+        for (size_t k = 0; k < counts[i]; k++)
+            any |= p[k];
+        assert_true(any == 0);
+        mem_free(p);
+    }
+    assert_null(mem_calloc_table(SIZE_MAX / 4, 8));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        test_case(large_tables_are_zeroed_and_small_ones_too),
         test_case(counts_live_blocks_and_bytes),
         test_case(gives_unique_blocks_for_size_zero),
         test_case(refuses_impossible_sizes_with_a_message),

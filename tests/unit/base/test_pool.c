@@ -3,8 +3,10 @@
 
 #include <fenv.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -192,6 +194,87 @@ static void items_round_the_same_on_every_thread(void **state) {
     pool_destroy(p);
 }
 
+struct held {
+    bool caller;      /* who is to be held back: the caller or a worker */
+    atomic_bool held; /* in this job */
+    atomic_int callers, workers;
+};
+
+/* The first item of the one to be held back takes some milliseconds in which it does not run. A
+ * caller waits until a worker has come, two seconds at most. */
+static void hold_back(void *ctx, int64_t item, int thread) {
+    struct held *h = ctx;
+    (void)item;
+    if (h->caller == (thread == 0)) {
+        if (atomic_exchange(&h->held, true)) return;
+        atomic_fetch_add(thread ? &h->workers : &h->callers, 1);
+        usleep(3000);
+    } else if (thread == 0) {
+        for (int i = 0; i < 20000 && !atomic_load(&h->held); i++)
+            usleep(100);
+    }
+}
+
+static void hold_back_in_turns(struct pool *p, struct held *h) {
+    for (int i = 0; i < 20; i++) {
+        h->caller = i % 2;
+        atomic_store(&h->held, false);
+        pool_run(p, 20, hold_back, h);
+    }
+}
+
+static void a_thread_that_stands_still_keeps_its_processors(void **state) {
+    (void)state;
+    struct pool *p;
+    struct held h = {.caller = false};
+    cpu_set_t before, after;
+    assert_int_equal(sched_getaffinity(0, sizeof(before), &before), 0);
+    for (int threads = 2; threads <= 5; threads += 3) {
+        assert_ok(pool_create(threads, &p));
+        hold_back_in_turns(p, &h);
+        for (int i = 0; i < 200; i++) { /* everybody still comes to help, wherever it was sent */
+            static struct job j;
+            memset(&j, 0, sizeof(j));
+            j.n_threads = threads;
+            pool_run(p, 50, count_item, &j);
+            for (int k = 0; k < 50; k++)
+                assert_int_equal(atomic_load(&j.times[k]), 1);
+        }
+        pool_destroy(p);
+        assert_int_equal(sched_getaffinity(0, sizeof(after), &after), 0);
+        assert_true(CPU_EQUAL(&before, &after));
+    }
+    assert_true(atomic_load(&h.callers) > 0); /* both have been waited for */
+    assert_true(atomic_load(&h.workers) > 0);
+}
+
+static void on_one_processor_nobody_is_moved(void **state) {
+    (void)state;
+    pid_t child = fork(); /* so that the mask ends with it */
+    if (child == 0) {
+        struct pool *p;
+        struct held h = {.caller = false};
+        cpu_set_t one, all;
+        static struct job j = {.n_threads = 3};
+        sched_getaffinity(0, sizeof(all), &all);
+        CPU_ZERO(&one);
+        for (size_t i = 0; i < CPU_SETSIZE && !CPU_COUNT(&one); i++)
+            if (CPU_ISSET(i, &all)) CPU_SET(i, &one);
+        sched_setaffinity(0, sizeof(one), &one);
+        if (pool_create(3, &p) != KARMA_OK) _exit(2);
+        hold_back_in_turns(p, &h);
+        pool_run(p, 1000, count_item, &j);
+        for (int i = 0; i < 1000; i++)
+            if (atomic_load(&j.times[i]) != 1) _exit(3);
+        pool_destroy(p);
+        sched_getaffinity(0, sizeof(all), &all);
+        _exit(CPU_EQUAL(&one, &all) ? 0 : 4);
+    }
+    int status = 1;
+    waitpid(child, &status, 0);
+    assert_int_equal(status, 0);
+}
+
 static void impossible_numbers_of_threads_are_refused(void **state) {
     (void)state;
     struct pool *p = (struct pool *)&state;
@@ -218,9 +301,15 @@ static void fewer_threads_than_asked_for_still_do_all(void **state) {
     fclose(f);
     small.rlim_cur = pages * (rlim_t)sysconf(_SC_PAGESIZE) + (9 << 20); /* four stacks */
     assert_int_equal(setrlimit(RLIMIT_AS, &small), 0);
+    void *probe = malloc(64 << 20);
     karma_status st = pool_create(64, &p);
     setrlimit(RLIMIT_AS, &before);
     assert_ok(st);
+    free(probe);
+    if (probe) {
+        pool_destroy(p);
+        skip_because("this system keeps no limit on address space");
+    }
     assert_true(pool_threads(p) < 64);
     memset(&j, 0, sizeof(j));
     j.n_threads = pool_threads(p);
@@ -252,6 +341,8 @@ int main(void) {
         test_case(idle_threads_sleep),
         test_case(several_threads_may_use_it_at_once),
         test_case(items_round_the_same_on_every_thread),
+        test_case(a_thread_that_stands_still_keeps_its_processors),
+        test_case(on_one_processor_nobody_is_moved),
         test_case(impossible_numbers_of_threads_are_refused),
         test_case(fewer_threads_than_asked_for_still_do_all),
         test_case(survives_every_failing_allocation),

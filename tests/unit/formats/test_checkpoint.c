@@ -112,6 +112,30 @@ static void opens_a_file_with_its_config_beside_it(void **state) {
     refuse(path, KARMA_E_MISSING, "there is no config.json");
 }
 
+static karma_status open_and_read_ahead(void *path) {
+    struct checkpoint *ck;
+    karma_status st = checkpoint_open(path, &ck);
+    if (st < 0) return st;
+    st = checkpoint_read_ahead(ck);
+    if (st == KARMA_OK) st = checkpoint_read_ahead(ck); /* under way already: nothing more */
+    checkpoint_close(ck);
+    return st;
+}
+
+static void reads_ahead_until_it_is_closed(void **state) {
+    (void)state;
+    char path[512];
+    write_text("ahead/config.json", config_text);
+    snprintf(path, sizeof(path), "%s",
+             write_safetensors("ahead/model.safetensors",
+                               "{\"a\":{\"dtype\":\"U8\",\"shape\":[16777216],"
+                               "\"data_offsets\":[0,16777216]}}",
+                               16777216));
+    for (int i = 0; i < 10; i++)
+        assert_ok(open_and_read_ahead(path));
+    for_each_failing_allocation(open_and_read_ahead, path);
+}
+
 /* Two shards with tensors "a" and "b", and an index with the given body. */
 static const char *write_shards(const char *folder, const char *index) {
     char name[128];
@@ -648,6 +672,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         test_case(opens_a_folder_with_one_file),
         test_case(opens_a_file_with_its_config_beside_it),
+        test_case(reads_ahead_until_it_is_closed),
         test_case(opens_shards_by_their_index),
         test_case(rejects_an_index_that_shards_do_not_bear_out),
         test_case(rejects_a_tensor_in_two_shards),
