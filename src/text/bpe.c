@@ -22,6 +22,15 @@ enum {
 };
 #define NO_RANK UINT32_MAX
 
+/* A short piece and its ids: the pieces of a text repeat. Each has one place, the last one stays.
+ */
+enum { WORD_BYTES = 16, WORD_IDS = 3, WORDS = 8192 };
+struct bpe_word {
+    uint64_t head, tail; /* its first and last eight bytes; one number if there are no nine */
+    uint16_t len, n;     /* len 0: empty */
+    int32_t ids[WORD_IDS];
+};
+
 enum whole_state { WHOLE_UNKNOWN, WHOLE_YES, WHOLE_NO };
 
 struct bpe_symbol {
@@ -83,52 +92,50 @@ karma_status bpe_push_merge(struct bpe *b, int32_t left, int32_t right, int32_t 
     return KARMA_OK;
 }
 
-static bool is_product(const struct vocab *v, int32_t id, const char *l, size_t l_len,
-                       const char *r, size_t r_len) {
-    if (!vocab_has(v, id) || vocab_is_odd(v, id)) return false;
-    size_t len;
-    const char *text = vocab_raw(v, id, &len);
-    return len == l_len + r_len && memcmp(text, l, l_len) == 0 &&
-           memcmp(text + l_len, r, r_len) == 0;
-}
-
-/* The id of left and right joined, or -1. Lists of merges mostly go through their products in the
- * order of ids: the last one and its successor are tried before the table. */
-static int32_t find_product(const struct bpe *b, int32_t left, int32_t right) {
+/* The id of the i-th text and the next one joined, or -1. Lists of merges mostly go through their
+ * products in the order of ids: the last one and its successor are tried before the table. */
+static int32_t find_product(const struct bpe *b, const struct vocab_batch *found, size_t i) {
     const struct vocab *v = b->vocab;
-    size_t l_len, r_len;
-    const char *l = vocab_raw(v, left, &l_len), *r = vocab_raw(v, right, &r_len);
-    bool odd = vocab_is_odd(v, left) || vocab_is_odd(v, right);
-    int32_t last = b->n_merges && !odd ? b->merges[b->n_merges - 1].product : -2;
-    for (int32_t guess = last; guess <= last + 1; guess++)
-        if (is_product(v, guess, l, l_len, r, r_len)) return guess;
+    const struct vocab_text *raw = &found->raw[i];
+    const char *text = raw[0].text;
+    size_t len = raw[0].len + raw[1].len, r_len;
     char joined[2 * VOCAB_MAX_TEXT];
-    if (odd) {
-        l = vocab_spelled(v, left, &l_len);
-        r = vocab_spelled(v, right, &r_len);
+    if (found->odd[i] || found->odd[i + 1]) {
+        const char *l = vocab_spelled(v, found->ids[i], &len);
+        const char *r = vocab_spelled(v, found->ids[i + 1], &r_len);
+        memcpy(joined, l, len);
+        memcpy(joined + len, r, r_len);
+        return vocab_find(v, joined, len + r_len);
     }
-    memcpy(joined, l, l_len);
-    memcpy(joined + l_len, r, r_len);
-    return odd ? vocab_find(v, joined, l_len + r_len) : vocab_find_raw(v, joined, l_len + r_len);
+    if (raw[1].text != text + raw[0].len) {
+        memcpy(joined, text, raw[0].len);
+        memcpy(joined + raw[0].len, raw[1].text, raw[1].len);
+        text = joined;
+    }
+    const int32_t last = b->n_merges ? b->merges[b->n_merges - 1].product : -2;
+    for (int32_t guess = last; guess <= last + 1; guess++)
+        if (vocab_raw_is(v, guess, text, len)) return guess;
+    return vocab_find_raw(v, text, len);
 }
 
 karma_status bpe_add_merges(struct bpe *b, const struct vocab_text *parts, size_t n, size_t *done) {
-    int32_t ids[VOCAB_BATCH];
-    vocab_find_many(b->vocab, parts, 2 * n, ids);
+    struct vocab_batch found;
+    vocab_find_many(b->vocab, parts, 2 * n, &found);
     for (*done = 0; *done < n; ++*done) {
-        const struct vocab_text *left = &parts[2 * *done], *right = left + 1;
-        int32_t l = ids[2 * *done], r = ids[2 * *done + 1], product = -1;
+        const size_t i = 2 * *done;
+        const int32_t l = found.ids[i], r = found.ids[i + 1];
+        int32_t product = -1;
         const char *missing = NULL;
         if (l < 0)
             missing = "left part";
         else if (r < 0)
             missing = "right part";
-        else if ((product = find_product(b, l, r)) < 0)
+        else if ((product = find_product(b, &found, i)) < 0)
             missing = "product";
         if (missing)
             return status_fail(KARMA_E_MISSING, "merge of '%s' and '%s': no token for its %s",
-                               status_quote(left->text, left->len),
-                               status_quote(right->text, right->len), missing);
+                               status_quote(parts[i].text, parts[i].len),
+                               status_quote(parts[i + 1].text, parts[i + 1].len), missing);
         karma_status st = bpe_push_merge(b, l, r, product);
         if (st < 0) return st;
     }
@@ -140,7 +147,7 @@ static karma_status make_slots(struct bpe *b) {
     b->n_slots = 16;
     while (b->n_slots < b->n_merges * 2)
         b->n_slots *= 2;
-    b->slots = mem_calloc(b->n_slots, sizeof(*b->slots));
+    b->slots = mem_calloc_table(b->n_slots, sizeof(*b->slots));
     if (!b->slots) return KARMA_E_NOMEM;
     for (uint32_t i = 0; i < b->n_merges; i++) {
         const struct bpe_merge *m = &b->merges[i];
@@ -172,6 +179,12 @@ static inline uint32_t pair_bit(uint32_t a, uint32_t c) {
     return (uint32_t)(h >> 40) & (PAIRS_BITS - 1);
 }
 
+/* The place of a character in the exact table, or NEAR_CHARS. */
+enum { NEAR_CHARS = 129, NEAR_ROW = 192, NEAR_WORDS = NEAR_CHARS * NEAR_ROW / 64 + 1 };
+static inline uint32_t near_of(uint32_t cp) {
+    return cp < 128 ? cp : cp == 0x2581 ? 128 : NEAR_CHARS; /* SentencePiece's space */
+}
+
 static bool is_byte(const struct bpe *b, int32_t id) {
     for (int i = 0; i < 256; i++)
         if (b->byte_ids[i] == id) return true;
@@ -197,8 +210,9 @@ static bool merges_bytes(const struct bpe *b) {
 
 static karma_status make_pairs(struct bpe *b) {
     if (b->vocab->byte_level || !b->byte_fallback || merges_bytes(b)) return KARMA_OK;
-    b->pairs = mem_calloc(PAIRS_BITS / 64, sizeof(*b->pairs));
+    b->pairs = mem_calloc(PAIRS_BITS / 64 + NEAR_WORDS, sizeof(*b->pairs));
     if (!b->pairs) return KARMA_E_NOMEM;
+    b->near = b->pairs + PAIRS_BITS / 64;
     for (int32_t id = 0; id < b->vocab->n_ids; id++) {
         if (!vocab_has(b->vocab, id)) continue;
         size_t len;
@@ -207,6 +221,8 @@ static karma_status make_pairs(struct bpe *b) {
         for (uint32_t last = unicode_at(p, &n); (p += n) < end;) {
             uint32_t cp = unicode_at(p, &n), bit = pair_bit(last, cp);
             b->pairs[bit / 64] |= (uint64_t)1 << (bit % 64);
+            bit = near_of(last) * NEAR_ROW + near_of(cp);
+            if (near_of(last) < NEAR_CHARS) b->near[bit / 64] |= (uint64_t)1 << (bit % 64);
             last = cp;
         }
     }
@@ -220,7 +236,10 @@ karma_status bpe_finish(struct bpe *b) {
             return status_fail(KARMA_E_MISSING, "byte_fallback without a token <0x%02X>",
                                (unsigned)i);
     b->whole = mem_calloc((size_t)b->vocab->n_ids + 1, 1);
-    if (!b->whole) return KARMA_E_NOMEM;
+    b->idle = mem_calloc(1, sizeof(*b->idle));
+    if (!b->whole || !b->idle) return KARMA_E_NOMEM;
+    *b->idle = mem_calloc(WORDS, sizeof(**b->idle)); /* so that encoding a text leaves no block */
+    if (!*b->idle) return KARMA_E_NOMEM;
     karma_status st = make_slots(b);
     return st < 0 ? st : make_pairs(b);
 }
@@ -230,16 +249,30 @@ void bpe_release(struct bpe *b) {
     mem_free(b->slots);
     mem_free(b->whole);
     mem_free(b->pairs);
+    if (b->idle) mem_free(*b->idle);
+    mem_free(b->idle);
     memset(b, 0, sizeof(*b));
+}
+
+/* May a token hold the two characters side by side? */
+static inline bool may_join(const struct bpe *b, uint32_t left, uint32_t right) {
+    const uint32_t row = near_of(left), column = near_of(right);
+    if (row < NEAR_CHARS && column < NEAR_CHARS) {
+        const uint32_t bit = row * NEAR_ROW + column;
+        return b->near[bit / 64] >> (bit % 64) & 1;
+    }
+    const uint32_t bit = pair_bit(left, right);
+    return b->pairs[bit / 64] >> (bit % 64) & 1;
 }
 
 /* ---- encoding ---- */
 
-void bpe_scratch_release(struct bpe_scratch *s) {
+void bpe_scratch_release(const struct bpe *b, struct bpe_scratch *s) {
     mem_free(s->symbols);
     mem_free(s->entries);
     mem_free(s->heap);
     mem_free(s->buckets);
+    if (s->words) mem_free(__atomic_exchange_n(b->idle, s->words, __ATOMIC_ACQ_REL));
     memset(s, 0, sizeof(*s));
 }
 
@@ -462,10 +495,10 @@ static karma_status merge_word(const struct bpe *b, struct bpe_scratch *s, const
     return st;
 }
 
-/* One piece. If the vocabulary has the whole of it and merging was once seen to give just that,
- * one lookup does. The note is the same whichever thread writes it. */
-static karma_status encode_piece(const struct bpe *b, struct bpe_scratch *s, const char *text,
-                                 size_t len, struct tokens *out) {
+/* A piece that is not remembered. If the vocabulary has the whole of it and merging was once seen
+ * to give just that, one lookup does. The note is the same whichever thread writes it. */
+static karma_status encode_new(const struct bpe *b, struct bpe_scratch *s, const char *text,
+                               size_t len, struct tokens *out) {
     int32_t id = vocab_find_raw(b->vocab, text, len);
     if (id < 0) return merge_word(b, s, text, len, out);
     uint8_t state = __atomic_load_n(&b->whole[id], __ATOMIC_RELAXED);
@@ -477,6 +510,65 @@ static karma_status encode_piece(const struct bpe *b, struct bpe_scratch *s, con
         __atomic_store_n(&b->whole[id], whole ? WHOLE_YES : WHOLE_NO, __ATOMIC_RELAXED);
     }
     return st;
+}
+
+/* Those of the last thread that is done with its own, or new ones. */
+static karma_status take_words(const struct bpe *b, struct bpe_scratch *s) {
+    s->words = __atomic_exchange_n(b->idle, NULL, __ATOMIC_ACQ_REL);
+    if (!s->words) s->words = mem_calloc(WORDS, sizeof(*s->words));
+    return s->words ? KARMA_OK : KARMA_E_NOMEM;
+}
+
+static inline uint64_t read8(const char *p) {
+    uint64_t v;
+    memcpy(&v, p, 8);
+    return v;
+}
+
+static inline uint64_t read4(const char *p) {
+    uint32_t v;
+    memcpy(&v, p, 4);
+    return v;
+}
+
+/* All of a piece of 1 to WORD_BYTES bytes as two numbers: with the length, no other has them. */
+static inline struct bpe_word word_key(const char *p, size_t len) {
+    struct bpe_word w = {.len = (uint16_t)len};
+    if (len >= 8) {
+        w.head = read8(p);
+        w.tail = read8(p + len - 8);
+    } else if (len >= 4) {
+        w.head = read4(p) << 32 | read4(p + len - 4);
+    } else {
+        w.head = (uint64_t)(unsigned char)p[0] << 16 | (uint64_t)(unsigned char)p[len / 2] << 8 |
+                 (unsigned char)p[len - 1];
+    }
+    return w;
+}
+
+static karma_status encode_piece(const struct bpe *b, struct bpe_scratch *s, const char *text,
+                                 size_t len, struct tokens *out) {
+    if (len > WORD_BYTES || len == 0) return encode_new(b, s, text, len, out);
+    if (!s->words && take_words(b, s) < 0) return KARMA_E_NOMEM;
+    const struct bpe_word key = word_key(text, len);
+    uint64_t h = (key.head ^ (key.tail << 29 | key.tail >> 35) ^ len) * 0x9E3779B97F4A7C15u;
+    struct bpe_word *w = &s->words[h >> 40 & (WORDS - 1)];
+    if (w->len == len && w->head == key.head && w->tail == key.tail) {
+        int32_t *ids = out->cap - out->count >= WORD_IDS ? out->ids + out->count
+                                                         : tokens_reserve(out, WORD_IDS);
+        if (!ids) return KARMA_E_NOMEM;
+        memcpy(ids, w->ids, sizeof(w->ids));
+        out->count += w->n;
+        return KARMA_OK;
+    }
+    const size_t before = out->count;
+    karma_status st = encode_new(b, s, text, len, out);
+    const size_t n = out->count - before;
+    if (st < 0 || n > WORD_IDS) return st;
+    *w = key;
+    w->n = (uint16_t)n;
+    if (n > 0) memcpy(w->ids, out->ids + before, n * sizeof(*w->ids));
+    return KARMA_OK;
 }
 
 karma_status bpe_encode(const struct bpe *b, struct bpe_scratch *s, const char *text, size_t len,
@@ -491,8 +583,8 @@ karma_status bpe_encode(const struct bpe *b, struct bpe_scratch *s, const char *
         int n;
         uint32_t last = unicode_at(p, &n);
         for (p += n; p < end; p += n) {
-            uint32_t cp = unicode_at(p, &n), bit = pair_bit(last, cp);
-            if (!(b->pairs[bit / 64] >> (bit % 64) & 1)) break;
+            const uint32_t cp = unicode_at(p, &n);
+            if (!may_join(b, last, cp)) break;
             last = cp;
         }
         karma_status st = b->ignore_merges ? merge_word(b, s, piece, (size_t)(p - piece), out)

@@ -24,11 +24,13 @@ struct bpe {
     int32_t unk;              /* -1: none; then an unknown symbol is dropped */
     struct bpe_merge *merges; /* index = rank */
     uint32_t n_merges, cap_merges;
-    uint32_t *slots;       /* index of the merge + 1 in the low 22 bits, hash above; 0 empty */
-    uint32_t n_slots;      /* a power of two, or 0 */
-    int32_t byte_ids[256]; /* of single bytes, or of <0x00> ..; -1: none */
-    uint8_t *whole;        /* by id, filled as needed: does its text encode to it alone? */
-    uint64_t *pairs;       /* Bloom filter of neighbouring characters in tokens, or NULL */
+    uint32_t *slots;        /* index of the merge + 1 in the low 22 bits, hash above; 0 empty */
+    uint32_t n_slots;       /* a power of two, or 0 */
+    int32_t byte_ids[256];  /* of single bytes, or of <0x00> ..; -1: none */
+    uint8_t *whole;         /* by id, filled as needed: does its text encode to it alone? */
+    uint64_t *pairs;        /* Bloom filter of neighbouring characters in tokens, or NULL */
+    uint64_t *near;         /* of the most common characters, exact; in the same block */
+    struct bpe_word **idle; /* what the last thread that encoded remembered of short pieces */
 };
 
 /* Working memory of one encoding thread, with one tokenizer. All-zero is a valid empty one. */
@@ -39,7 +41,8 @@ struct bpe_scratch {
     struct bpe_bucket *buckets; /* by rank; all empty between words */
     size_t cap_symbols, n_heap;
     int32_t free_entry, n_entries;
-    uint64_t n_steps; /* pairs and entries looked at so far: what linear-time tests count */
+    uint64_t n_steps;       /* pairs and entries looked at so far: what linear-time tests count */
+    struct bpe_word *words; /* short pieces seen before and their ids, or NULL */
 };
 
 /* Append n merges (at most BPE_BATCH) by the spelled texts of their parts, parts[2 i] and
@@ -57,7 +60,8 @@ void bpe_release(struct bpe *b);
 /* Append the ids of one pre-token, valid UTF-8. */
 karma_status bpe_encode(const struct bpe *b, struct bpe_scratch *scratch, const char *text,
                         size_t len, struct tokens *out);
-void bpe_scratch_release(struct bpe_scratch *s);
+/* b: what it was used with; keeps the pieces that it remembers for the next. */
+void bpe_scratch_release(const struct bpe *b, struct bpe_scratch *s);
 
 /* The byte that a token such as "<0x0A>" stands for as the reference reads it, or -1. */
 int bpe_fallback_byte(const char *text, size_t len);

@@ -4,8 +4,6 @@
  */
 #include "text/byte_alphabet.h"
 
-#include "text/unicode.h"
-
 static bool spells_itself(uint32_t b) {
     return (b >= 0x21 && b <= 0x7E) || (b >= 0xA1 && b <= 0xAC) || (b >= 0xAE && b <= 0xFF);
 }
@@ -17,21 +15,33 @@ uint32_t byte_alphabet_cp(unsigned char byte) {
     return 0x121u + (byte - 0x7Fu);
 }
 
+/* Without a jump, as vocabularies mix all of them. */
+static inline int byte_of(uint32_t cp) {
+    uint32_t b = cp < 0x100 ? cp : cp <= 0x120 ? cp - 0x100 : cp - 0x121 + 0x7F;
+    b = cp == 0x143 ? 0xAD : b;
+    const bool bad = (cp < 0xA1 && (cp < 0x21 || cp > 0x7E)) | (cp == 0xAD) | (cp > 0x143);
+    return bad ? -1 : (int)b;
+}
+
 int byte_alphabet_byte(uint32_t cp) {
-    if (cp < 0x100) return spells_itself(cp) ? (int)cp : -1;
-    if (cp <= 0x120) return (int)(cp - 0x100);
-    if (cp < 0x143) return (int)(cp - 0x121 + 0x7F);
-    return cp == 0x143 ? 0xAD : -1;
+    return byte_of(cp);
 }
 
 bool byte_alphabet_decode(const char *text, size_t len, char *out, size_t *n) {
     char *o = out;
     for (const char *p = text, *end = text + len; p < end;) {
-        int bytes;
-        int b = byte_alphabet_byte(unicode_at(p, &bytes));
+        const unsigned char c = (unsigned char)*p;
+        if (c >= 0x21 && c <= 0x7E) {
+            *o++ = *p++;
+            continue;
+        }
+        /* The rest are characters of two bytes. */
+        if (c < 0xC2 || c > 0xC5 || end - p < 2 || ((unsigned char)p[1] & 0xC0) != 0x80)
+            return false;
+        const int b = byte_of((c & 0x1Fu) << 6 | ((unsigned char)p[1] & 0x3Fu));
         if (b < 0) return false;
         *o++ = (char)b;
-        p += bytes;
+        p += 2;
     }
     *n = (size_t)(o - out);
     return true;

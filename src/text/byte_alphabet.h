@@ -13,8 +13,8 @@
 int byte_alphabet_byte(uint32_t cp);
 /* The code point that spells a byte. */
 uint32_t byte_alphabet_cp(unsigned char byte);
-/* The bytes that valid UTF-8 text spells, into out (room for len); false and *n undefined if a
- * character stands for no byte. */
+/* The bytes that text spells, into out (room for len); false and *n undefined if a character stands
+ * for no byte, or is none. */
 bool byte_alphabet_decode(const char *text, size_t len, char *out, size_t *n);
 
 #endif

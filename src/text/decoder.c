@@ -12,13 +12,21 @@
 
 #define REPLACEMENT "\xEF\xBF\xBD"
 
+/* memmem() without its preparations for what is as short as a token. */
+static const char *find_text(const char *text, size_t len, const char *what, size_t what_len) {
+    if (len > 64 || what_len == 0) return memmem(text, len, what, what_len);
+    for (size_t i = 0; i + what_len <= len; i++)
+        if (text[i] == *what && memcmp(text + i, what, what_len) == 0) return text + i;
+    return NULL;
+}
+
 /* Append text with every `from` replaced by `to`. */
 static karma_status append_replaced(struct buf *out, const char *text, size_t len,
                                     const struct decoder_replace *r, const char *to,
                                     size_t to_len) {
     karma_status st = KARMA_OK;
     for (const char *p = text, *end = text + len; st == KARMA_OK && p < end;) {
-        const char *hit = memmem(p, (size_t)(end - p), r->from, r->from_len);
+        const char *hit = find_text(p, (size_t)(end - p), r->from, r->from_len);
         const char *stop = hit ? hit : end;
         st = buf_append(out, p, (size_t)(stop - p));
         if (st == KARMA_OK && hit) st = buf_append(out, to, to_len);
@@ -54,7 +62,7 @@ static karma_status join(const struct decoder *d, bool first, struct buf work[2]
         into = 1;
     }
     for (size_t i = 0; st == KARMA_OK && d->cleanup && i < sizeof(tidy) / sizeof(*tidy); i++) {
-        if (!memmem(*text, *len, tidy[i].from, tidy[i].from_len)) continue;
+        if (!find_text(*text, *len, tidy[i].from, tidy[i].from_len)) continue;
         buf_clear(&work[into]);
         st = append_replaced(&work[into], *text, *len, &tidy[i], tidy[i].to, tidy[i].to_len);
         *text = buf_str(&work[into]);
@@ -70,7 +78,7 @@ static karma_status transform(const struct decoder *d, bool first, struct buf wo
     if (d->spaced || d->wordpiece) return join(d, first, work, text, len);
     for (int i = 0; i < d->n_replace; i++) {
         const struct decoder_replace *r = &d->replace[i];
-        if (!memmem(*text, *len, r->from, r->from_len)) continue;
+        if (!find_text(*text, *len, r->from, r->from_len)) continue;
         struct buf *b = &work[i & 1];
         buf_clear(b);
         bool drop = d->metaspace && d->metaspace_drop_first && first;

@@ -52,6 +52,10 @@ karma_status pretoken_pattern(const char *pattern, size_t len, struct pretoken_s
 
 /* Class of the character at p < end, and its bytes. */
 static inline unsigned class_at(const char *p, int *n) {
+    if ((unsigned char)*p < 0x80) {
+        *n = 1;
+        return unicode_props[0][(unsigned char)*p] & UNICODE_CLASS;
+    }
     return unicode_get(unicode_at(p, n)) & UNICODE_CLASS;
 }
 
@@ -65,8 +69,11 @@ static inline bool has_class(const char *p, const char *end, unsigned wanted) {
 }
 
 /* End of the run of one class that begins at p, at most `most` characters (0: any number). */
-static const char *run_end(const char *p, const char *end, unsigned wanted, int most) {
+static inline const char *run_end(const char *p, const char *end, unsigned wanted, int most) {
     int n;
+    if (most == 0 && wanted == UNICODE_LETTER) /* most runs there are */
+        while (p < end && (unsigned char)((*p | 0x20) - 'a') < 26)
+            p++;
     for (int count = 0; p < end && (most == 0 || count < most); count++, p += n)
         if (class_at(p, &n) != wanted) break;
     return p;
@@ -160,8 +167,11 @@ struct cutting {
 
 static karma_status apply(const struct cutting *c, int step, const char *text, size_t len);
 
-static karma_status pass(const struct cutting *c, int step, const char *from, const char *to) {
-    return from == to ? KARMA_OK : apply(c, step + 1, from, (size_t)(to - from));
+static inline karma_status pass(const struct cutting *c, int step, const char *from,
+                                const char *to) {
+    if (from == to) return KARMA_OK;
+    if (step + 1 == c->p->n_steps) return c->sink->take(c->sink->self, from, (size_t)(to - from));
+    return apply(c, step + 1, from, (size_t)(to - from));
 }
 
 static karma_status apply_scanner(const struct cutting *c, int step, const char *p,

@@ -321,7 +321,7 @@ karma_status tokenizer_encode(const struct tokenizer *t, const char *text, size_
         out->count = before;
     else if (n_special_in_plain)
         *n_special_in_plain = e.n_special;
-    bpe_scratch_release(&e.bpe);
+    bpe_scratch_release(&t->bpe, &e.bpe);
     unigram_scratch_release(&e.unigram);
     buf_release(&e.normal[0]);
     buf_release(&e.normal[1]);

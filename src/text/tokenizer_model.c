@@ -5,6 +5,8 @@
  */
 #include <string.h>
 
+#include "base/utf8.h"
+#include "text/list_lane.h"
 #include "text/tokenizer_reader.h"
 
 struct model {
@@ -21,10 +23,26 @@ struct model {
 
 /* ---- vocabulary ---- */
 
+/* Members behind the one that the stream has just given, by the fast lane. */
+static karma_status vocab_lane(struct vocab *v, struct json_pull *j, struct lane_gap gaps[2]) {
+    karma_status st = KARMA_OK;
+    for (const char *p = j->p, *end = j->end; st == KARMA_OK; j->p = p) {
+        int64_t id;
+        const char *text = lane_cross(p, end, &gaps[0], ",\"");
+        const char *quote = text ? lane_string(text, end) : NULL;
+        p = quote ? lane_cross(quote, end, &gaps[1], "\": ") : NULL;
+        if (p) p = lane_number(p, end, &id);
+        if (!p || !utf8_valid(text, (size_t)(quote - text), NULL)) break;
+        st = vocab_add(v, id, text, (size_t)(quote - text));
+    }
+    return st;
+}
+
 /* {"token": id, ...} */
 karma_status reader_vocab_map(struct tokenizer *t, struct json_pull *j) {
     enum json_event ev;
     char copy[VOCAB_MAX_TEXT + 1];
+    struct lane_gap gaps[2] = {{0}};
     karma_status st;
     for (;;) {
         st = json_pull_next(j, &ev);
@@ -38,6 +56,7 @@ karma_status reader_vocab_map(struct tokenizer *t, struct json_pull *j) {
             return status_fail(KARMA_E_TYPE, "token '%s': expected an integer id",
                                status_quote(text, len));
         st = vocab_add(&t->vocab, j->integer, text, len);
+        if (st == KARMA_OK) st = vocab_lane(&t->vocab, j, gaps);
         if (st < 0) break;
     }
     return st < 0 ? st : vocab_index(&t->vocab, VOCAB_REFUSE);
@@ -121,6 +140,58 @@ static karma_status batch_add(struct merge_batch *m, const struct json_pull *j, 
     return KARMA_OK;
 }
 
+/* The line that old lists of merges begin with. */
+static bool is_version(const char *text, size_t len) {
+    return len >= 8 && memcmp(text, "#version", 8) == 0;
+}
+
+/* The end of the merge behind p, whose parts it gives, or NULL. */
+static const char *lane_merge(const char *p, const char *end, bool pairs, struct lane_gap gaps[3],
+                              struct vocab_text parts[2]) {
+    const char *left = lane_cross(p, end, &gaps[0], pairs ? ",[\"" : ",\"");
+    const char *quote = left ? lane_string(left, end) : NULL;
+    if (!quote) return NULL;
+    const char *stop = quote, *right;
+    if (pairs) {
+        right = lane_cross(quote, end, &gaps[1], "\",\"");
+        quote = right ? lane_string(right, end) : NULL;
+        p = quote ? lane_cross(quote, end, &gaps[2], "\"]") : NULL;
+    } else {
+        if (is_version(left, (size_t)(quote - left))) return NULL;
+        stop = memchr(left, ' ', (size_t)(quote - left));
+        right = stop ? stop + 1 : NULL;
+        p = stop && !memchr(right, ' ', (size_t)(quote - right)) ? quote + 1 : NULL;
+    }
+    if (!p || stop == left || right == quote) return NULL;
+    parts[0] = (struct vocab_text){left, (size_t)(stop - left)};
+    parts[1] = (struct vocab_text){right, (size_t)(quote - right)};
+    return p;
+}
+
+/* Whole batches of merges by the fast lane. A part that is in the vocabulary is valid UTF-8; a
+ * batch with another is left to the stream, which says what is wrong. */
+static karma_status merges_lane(struct bpe *b, struct json_pull *j, bool pairs,
+                                struct lane_gap gaps[3], size_t *n_read) {
+    struct vocab_text parts[2 * BPE_BATCH];
+    for (size_t n = BPE_BATCH, done; n == BPE_BATCH; *n_read += n) {
+        const char *p = j->p, *next;
+        for (n = 0; n < BPE_BATCH; n++, p = next) {
+            next = lane_merge(p, j->end, pairs, gaps, &parts[2 * n]);
+            if (!next) break;
+        }
+        const uint32_t before = b->n_merges;
+        if (n == 0) break;
+        karma_status st = bpe_add_merges(b, parts, n, &done);
+        if (st == KARMA_E_MISSING) {
+            b->n_merges = before;
+            break;
+        }
+        if (st < 0) return status_prefix(st, "[%zu]", *n_read + done);
+        j->p = p;
+    }
+    return KARMA_OK;
+}
+
 /* "left right", one space between; a part is never empty. */
 static karma_status merge_from_string(struct merge_batch *m, const struct json_pull *j) {
     const char *space = memchr(j->text, ' ', j->len);
@@ -147,17 +218,19 @@ static karma_status merge_from_pair(struct merge_batch *m, struct json_pull *j) 
 static karma_status read_merges(struct model *model, struct json_pull *j) {
     struct bpe *b = &model->t->bpe;
     struct merge_batch m = {.n_parts = 0};
+    struct lane_gap gaps[3] = {{0}};
     enum json_event ev;
     karma_status st = json_pull_next(j, &ev);
     if (st == KARMA_OK && ev != JSON_EV_ARRAY_BEGIN) st = reader_wrong_type("an array");
     while (st == KARMA_OK) {
         st = json_pull_next(j, &ev);
         if (st < 0 || ev == JSON_EV_ARRAY_END) break;
-        if (ev == JSON_EV_ARRAY_BEGIN)
+        const bool pairs = ev == JSON_EV_ARRAY_BEGIN;
+        if (pairs)
             st = merge_from_pair(&m, j);
         else if (ev != JSON_EV_STRING)
             st = reader_wrong_type("a string or an array of two strings");
-        else if (j->len >= 8 && memcmp(j->text, "#version", 8) == 0)
+        else if (is_version(j->text, j->len))
             m.first++;
         else
             st = merge_from_string(&m, j);
@@ -165,6 +238,7 @@ static karma_status read_merges(struct model *model, struct json_pull *j) {
             st = status_prefix(st, "[%zu]", m.first + m.n_parts / 2);
         else if (m.n_parts == 2 * BPE_BATCH)
             st = batch_flush(b, &m);
+        if (st == KARMA_OK && m.n_parts == 0) st = merges_lane(b, j, pairs, gaps, &m.first);
     }
     if (st == KARMA_OK && m.n_parts > 0) st = batch_flush(b, &m);
     arena_release(&m.copies);
@@ -299,7 +373,8 @@ karma_status reader_model(struct reader *r, struct json_pull *j) {
         char key[40];
         size_t len = j->len < sizeof(key) ? j->len : sizeof(key) - 1;
         memcpy(key, j->text, len);
-        st = status_prefix(read_member(&m, j), "%s", status_quote(key, len));
+        st = read_member(&m, j);
+        st = status_prefix(st, "%s", status_quote(key, len)); /* quoted after what it quotes */
     }
     if (st == KARMA_OK) st = kind_of(&m, &r->t->model);
     if (st < 0) return st;

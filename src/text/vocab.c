@@ -10,7 +10,12 @@
 #include "base/mem.h"
 #include "text/byte_alphabet.h"
 
-enum { FIRST_IDS = 4096, FIRST_SLOTS = 1 << 13, MAX_TEXTS_BYTES = 1 << 30 };
+enum {
+    FIRST_IDS = 4096,
+    FIRST_SLOTS = 1 << 13,
+    MAX_TEXTS_BYTES = 1 << 30,
+    INLINE_BYTES = 8, /* of a text that its slot holds */
+};
 
 static inline uint64_t read64(const char *p) {
     uint64_t v;
@@ -29,52 +34,68 @@ static inline uint64_t mix(uint64_t a, uint64_t b) {
     return (uint64_t)r ^ (uint64_t)(r >> 64);
 }
 
+/* What a lookup is asked for: the text, and what stands for it in a slot. */
+struct wanted {
+    const char *text;
+    uint64_t key;
+    uint32_t len; /* | VOCAB_ODD_BIT */
+    uint32_t hash;
+};
+
+/* Up to eight bytes as a number, the first in the low byte. */
+static inline uint64_t pack(const char *p, size_t len) {
+    if (len >= 8) return read64(p);
+    if (len >= 4) return read32(p) | read32(p + len - 4) << (8 * (len - 4));
+    const uint64_t first = (unsigned char)p[0], middle = (unsigned char)p[len / 2];
+    return first | middle << (8 * (len / 2)) |
+           (uint64_t)(unsigned char)p[len - 1] << (8 * (len - 1));
+}
+
 /* Multiply and fold, eight bytes a step: a third of map_hash()'s time on texts this short, and
- * loading hashes a million of them. */
-static inline uint32_t hash_text(const struct vocab *v, const char *p, size_t len, bool odd) {
-    uint64_t h = v->seed ^ (odd ? 0x9E3779B97F4A7C15u : 0), a, b;
-    if (len >= 8) {
-        for (size_t left = len; left > 16; left -= 8, p += 8, len -= 8)
-            h = mix(h ^ read64(p), 0xA0761D6478BD642Fu ^ v->seed);
-        a = read64(p);
-        b = read64(p + len - 8);
-    } else if (len >= 4) {
-        a = read32(p);
-        b = read32(p + len - 4);
+ * loading hashes a million of them. len > 0. */
+static inline struct wanted want(const struct vocab *v, const char *p, size_t len, bool odd) {
+    struct wanted w = {.text = p, .len = (uint32_t)len | (odd ? VOCAB_ODD_BIT : 0)};
+    uint64_t h;
+    if (w.len <= INLINE_BYTES) {
+        w.key = pack(p, len);
+        h = mix(w.key ^ v->seed, 0xE7037ED1A0B428DBu ^ len);
     } else {
-        a = len ? (uint64_t)(unsigned char)p[0] << 16 | (uint64_t)(unsigned char)p[len / 2] << 8 |
-                      (unsigned char)p[len - 1]
-                : 0;
-        b = 0;
+        const uint64_t last = len > 8 ? read64(p + len - 8) : 0;
+        h = v->seed ^ w.len;
+        for (size_t left = len; left > 8; left -= 8, p += 8)
+            h = mix(h ^ read64(p), 0xA0761D6478BD642Fu ^ v->seed);
+        if (len <= 8) h ^= pack(p, len);
+        w.key = h = mix(h ^ last, 0x8EBC6AF09C88C6E3u);
     }
-    h = mix(h ^ a, 0xE7037ED1A0B428DBu ^ b ^ v->seed);
-    h = mix(h ^ len, 0x8EBC6AF09C88C6E3u);
-    return (uint32_t)(h ^ h >> 32);
+    w.hash = (uint32_t)(h ^ h >> 32);
+    return w;
 }
 
 /* memcmp() == 0 without the call for the lengths that tokens have. */
 static inline bool same_bytes(const char *a, const char *b, size_t len) {
     if (len > 16) return memcmp(a, b, len) == 0;
     if (len >= 8) return read64(a) == read64(b) && read64(a + len - 8) == read64(b + len - 8);
-    if (len >= 4) return read32(a) == read32(b) && read32(a + len - 4) == read32(b + len - 4);
-    for (size_t i = 0; i < len; i++)
-        if (a[i] != b[i]) return false;
-    return true;
+    return pack(a, len) == pack(b, len);
 }
 
-static inline bool same_text(const struct vocab *v, int32_t id, const char *p, size_t len,
-                             bool odd) {
+static inline bool same_text(const struct vocab *v, int32_t id, const struct wanted *w) {
     const struct vocab_entry *e = &v->entries[id];
-    return e->raw_len == (len | (odd ? VOCAB_ODD_BIT : 0)) &&
-           same_bytes(v->texts.data + e->raw_at, p, len);
+    return e->raw_len == w->len &&
+           same_bytes(v->texts.data + e->raw_at, w->text, w->len & (VOCAB_ODD_BIT - 1u));
+}
+
+/* Before the slot's long text is compared with the wanted one. */
+static inline bool may_be(const struct vocab_slot *s, const struct wanted *w) {
+    return s->key == w->key && s->len == w->len;
 }
 
 /* The slot that holds the text, or the empty one where it would go. n_slots > 0. */
-static struct vocab_slot *probe(const struct vocab *v, uint32_t hash, const char *p, size_t len,
-                                bool odd) {
-    for (uint32_t i = hash & (v->n_slots - 1);; i = (i + 1) & (v->n_slots - 1)) {
+static inline struct vocab_slot *probe(const struct vocab *v, const struct wanted *w) {
+    for (uint32_t i = w->hash & (v->n_slots - 1);; i = (i + 1) & (v->n_slots - 1)) {
         struct vocab_slot *s = &v->slots[i];
-        if (s->id < 0 || (s->hash == hash && same_text(v, s->id, p, len, odd))) return s;
+        if (s->id_1 == 0 ||
+            (may_be(s, w) && (w->len <= INLINE_BYTES || same_text(v, s->id_1 - 1, w))))
+            return s;
     }
 }
 
@@ -107,24 +128,26 @@ static bool all_plain(const char *p, size_t len) {
 
 /* Store the text and, where they differ, the bytes it spells. */
 static karma_status store(struct vocab *v, int32_t id, const char *text, size_t len) {
-    char raw[VOCAB_MAX_TEXT];
     struct vocab_entry *e = &v->entries[id];
-    size_t at = v->texts.len, raw_len = len;
-    if (at + 2 * len > MAX_TEXTS_BYTES)
+    size_t raw_len = len;
+    if (v->texts.len + 2 * len > MAX_TEXTS_BYTES)
         return status_fail(KARMA_E_LIMIT, "vocabulary of more than 1 GiB of text");
-    e->spelled_at = e->raw_at = (uint32_t)at;
-    karma_status st = buf_append(&v->texts, text, len);
+    karma_status st = buf_reserve(&v->texts, 2 * len);
     if (st < 0) return st;
+    char *spelled = v->texts.data + v->texts.len, *raw = spelled + len;
+    memcpy(spelled, text, len);
+    e->spelled_at = e->raw_at = (uint32_t)v->texts.len;
+    v->texts.len += len;
     v->flags[id] = VOCAB_PRESENT;
     if (v->byte_level && !all_plain(text, len)) {
         if (byte_alphabet_decode(text, len, raw, &raw_len)) {
             e->raw_at = (uint32_t)v->texts.len;
-            st = buf_append(&v->texts, raw, raw_len);
-            if (st < 0) return st;
+            v->texts.len += raw_len;
         } else {
             raw_len = len | VOCAB_ODD_BIT;
         }
     }
+    v->texts.data[v->texts.len] = '\0';
     e->spelled_len = (uint16_t)len;
     e->raw_len = (uint16_t)raw_len;
     return KARMA_OK;
@@ -161,40 +184,36 @@ static karma_status fail_duplicate(const struct vocab *v, int32_t id, int32_t ot
 
 /* All at once when the number is known: no growing, and slots are asked for ahead of their use. */
 karma_status vocab_index(struct vocab *v, enum vocab_duplicate on_duplicate) {
-    enum { AHEAD = 16 };
+    enum { AHEAD = 16 }; /* a power of two */
+    struct wanted ahead[AHEAD] = {{0}};
     size_t len;
     karma_status st = KARMA_OK;
     v->seed = map_hash("vocab", 5) | 1;
-    for (v->n_slots = FIRST_SLOTS; v->n_slots < 2 * (uint32_t)v->n_ids;)
+    for (v->n_slots = FIRST_SLOTS; v->n_slots < (uint32_t)v->n_ids / 2 * 3;)
         v->n_slots *= 2;
-    uint32_t *hashes = mem_calloc((size_t)v->n_ids + 1, sizeof(*hashes));
-    v->slots = hashes ? mem_alloc(v->n_slots * sizeof(*v->slots)) : NULL;
+    v->slots = mem_calloc_table(v->n_slots, sizeof(*v->slots));
     if (!v->slots) {
         v->n_slots = 0;
-        mem_free(hashes);
         return KARMA_E_NOMEM;
     }
-    memset(v->slots, 0xFF, v->n_slots * sizeof(*v->slots));
-    for (int32_t id = 0; id < v->n_ids; id++) {
-        if (!vocab_has(v, id)) continue;
-        const char *raw = vocab_raw(v, id, &len);
-        hashes[id] = hash_text(v, raw, len, vocab_is_odd(v, id));
-    }
-    for (int32_t id = 0; st == KARMA_OK && id < v->n_ids; id++) {
-        if (id + AHEAD < v->n_ids)
-            __builtin_prefetch(&v->slots[hashes[id + AHEAD] & (v->n_slots - 1)], 1);
-        if (!vocab_has(v, id)) continue;
-        const char *raw = vocab_raw(v, id, &len);
-        struct vocab_slot *s = probe(v, hashes[id], raw, len, vocab_is_odd(v, id));
-        if (s->id < 0)
-            *s = (struct vocab_slot){.hash = hashes[id], .id = id};
+    for (int32_t id = 0; st == KARMA_OK && id < v->n_ids + AHEAD; id++) {
+        struct wanted w = ahead[id % AHEAD];
+        const int32_t now = id - AHEAD;
+        if (id < v->n_ids && vocab_has(v, id)) {
+            const char *raw = vocab_raw(v, id, &len);
+            ahead[id % AHEAD] = want(v, raw, len, vocab_is_odd(v, id));
+            __builtin_prefetch(&v->slots[ahead[id % AHEAD].hash & (v->n_slots - 1)], 1);
+            if (len > v->max_raw) v->max_raw = len;
+        }
+        if (!vocab_has(v, now)) continue;
+        struct vocab_slot *s = probe(v, &w);
+        if (s->id_1 == 0)
+            *s = (struct vocab_slot){.key = w.key, .len = w.len, .id_1 = now + 1};
         else if (on_duplicate == VOCAB_REFUSE)
-            st = fail_duplicate(v, id, s->id);
+            st = fail_duplicate(v, now, s->id_1 - 1);
         else if (on_duplicate == VOCAB_HIGHEST_ID)
-            s->id = id;
-        if (len > v->max_raw) v->max_raw = len;
+            s->id_1 = now + 1;
     }
-    mem_free(hashes);
     return st;
 }
 
@@ -208,7 +227,8 @@ void vocab_release(struct vocab *v) {
 
 static int32_t find(const struct vocab *v, const char *p, size_t len, bool odd) {
     if (v->n_slots == 0 || len == 0 || len > v->max_raw) return -1;
-    return probe(v, hash_text(v, p, len, odd), p, len, odd)->id;
+    const struct wanted w = want(v, p, len, odd);
+    return probe(v, &w)->id_1 - 1;
 }
 
 int32_t vocab_find_raw(const struct vocab *v, const char *raw, size_t len) {
@@ -224,37 +244,57 @@ int32_t vocab_find(const struct vocab *v, const char *text, size_t len) {
     return find(v, text, len, true);
 }
 
+bool vocab_raw_is(const struct vocab *v, int32_t id, const char *raw, size_t len) {
+    if (!vocab_has(v, id)) return false;
+    const struct wanted w = {.text = raw, .len = (uint32_t)len};
+    return same_text(v, id, &w);
+}
+
+/* The bytes that are looked up, into room; false: the text is long, or is none in the alphabet. */
+static bool find_raw(const struct vocab *v, const struct vocab_text *text, char *room, size_t left,
+                     struct vocab_text *raw) {
+    raw->text = room;
+    raw->len = text->len;
+    if (text->len == 0 || text->len > left) return false;
+    if (v->byte_level) return byte_alphabet_decode(text->text, text->len, room, &raw->len);
+    memcpy(room, text->text, text->len);
+    return true;
+}
+
 void vocab_find_many(const struct vocab *v, const struct vocab_text *texts, size_t n,
-                     int32_t *ids) {
-    enum { SHORT = 96 };
-    char room[VOCAB_BATCH][SHORT];
-    struct vocab_text raw[VOCAB_BATCH];
-    uint32_t hash[VOCAB_BATCH];
-    for (size_t i = 0; i < n; i++) { /* the bytes that are looked up, and where they would be */
-        raw[i] = texts[i];
-        ids[i] = -1;
-        if (v->n_slots == 0 || texts[i].len == 0 || texts[i].len > SHORT ||
-            (v->byte_level && !all_plain(texts[i].text, texts[i].len) &&
-             !byte_alphabet_decode(texts[i].text, texts[i].len, room[i], &raw[i].len))) {
-            raw[i].len = 0;
+                     struct vocab_batch *out) {
+    struct wanted w[VOCAB_BATCH];
+    size_t used = 0;
+    for (size_t i = 0; i < n; i++) { /* where they would be */
+        w[i].len = 0;
+        if (v->n_slots == 0 ||
+            !find_raw(v, &texts[i], out->room + used, sizeof(out->room) - used, &out->raw[i]))
             continue;
-        }
-        if (raw[i].len != texts[i].len) raw[i].text = room[i];
-        hash[i] = hash_text(v, raw[i].text, raw[i].len, false);
-        __builtin_prefetch(&v->slots[hash[i] & (v->n_slots - 1)]);
+        used += out->raw[i].len;
+        w[i] = want(v, out->raw[i].text, out->raw[i].len, false);
+        __builtin_prefetch(&v->slots[w[i].hash & (v->n_slots - 1)]);
     }
     for (size_t i = 0; i < n; i++) {
-        if (raw[i].len == 0) continue;
-        uint32_t at = hash[i] & (v->n_slots - 1);
-        while (v->slots[at].id >= 0 && v->slots[at].hash != hash[i])
+        out->ids[i] = -1;
+        out->odd[i] = false;
+        if (w[i].len == 0) continue;
+        uint32_t at = w[i].hash & (v->n_slots - 1);
+        while (v->slots[at].id_1 && !may_be(&v->slots[at], &w[i]))
             at = (at + 1) & (v->n_slots - 1);
-        ids[i] = v->slots[at].id;
-        if (ids[i] >= 0) __builtin_prefetch(&v->entries[ids[i]]);
+        out->ids[i] = v->slots[at].id_1 - 1;
+        if (w[i].len > INLINE_BYTES && out->ids[i] >= 0)
+            __builtin_prefetch(&v->entries[out->ids[i]]);
     }
     for (size_t i = 0; i < n; i++)
-        if (ids[i] >= 0) __builtin_prefetch(v->texts.data + v->entries[ids[i]].raw_at);
-    for (size_t i = 0; i < n; i++) /* long, odd, or another text of the same hash: one by one */
-        if (raw[i].len == 0 ||
-            (ids[i] >= 0 && !same_text(v, ids[i], raw[i].text, raw[i].len, false)))
-            ids[i] = vocab_find(v, texts[i].text, texts[i].len);
+        if (w[i].len > INLINE_BYTES && out->ids[i] >= 0)
+            __builtin_prefetch(v->texts.data + v->entries[out->ids[i]].raw_at);
+    for (size_t i = 0; i < n; i++) { /* long, odd, or another text of the same hash: one by one */
+        if (w[i].len > 0 &&
+            (out->ids[i] < 0 || w[i].len <= INLINE_BYTES || same_text(v, out->ids[i], &w[i])))
+            continue;
+        out->ids[i] = vocab_find(v, texts[i].text, texts[i].len);
+        if (out->ids[i] < 0) continue;
+        out->raw[i].text = vocab_raw(v, out->ids[i], &out->raw[i].len);
+        out->odd[i] = vocab_is_odd(v, out->ids[i]);
+    }
 }

@@ -111,6 +111,71 @@ static void chains_of_one_letter_merge_like_others(void **state) {
     tokenizer_destroy(t);
 }
 
+/* Two letters in a row are a token, and each pair a merge, written with `gap` wherever JSON allows
+ * blanks; `odd` stands in place of merge n. */
+static const char *long_lists(const char *gap, bool pairs, int n, const char *odd) {
+    static char json[200000];
+    char *out = json, *end = json + sizeof(json);
+    out += snprintf(out, (size_t)(end - out),
+                    "{\"decoder\":{\"type\":\"Fuse\"},\"model\":{\"type\":\"BPE\",\"vocab\":{");
+    for (int c = 'a'; c <= 'z'; c++)
+        out += snprintf(out, (size_t)(end - out), "%s\"%c\"%s:%s%d,", gap, c, gap, gap, c - 'a');
+    for (int i = 0; i < 26 * 26; i++)
+        out += snprintf(out, (size_t)(end - out), "%s%s\"%c%c\"%s:%s%d", i ? "," : "", gap,
+                        'a' + i / 26, 'a' + i % 26, gap, gap, 26 + i);
+    out += snprintf(out, (size_t)(end - out), "},\"merges\":[");
+    for (int i = 0; i < 26 * 26; i++) {
+        const int x = 'a' + i / 26, y = 'a' + i % 26;
+        out += snprintf(out, (size_t)(end - out), "%s%s", i ? "," : "", gap);
+        if (i == n)
+            out += snprintf(out, (size_t)(end - out), "%s", odd);
+        else if (pairs)
+            out += snprintf(out, (size_t)(end - out), "[%s\"%c\"%s,%s\"%c\"%s]%s", gap, x, gap, gap,
+                            y, gap, gap);
+        else
+            out += snprintf(out, (size_t)(end - out), "\"%c %c\"%s", x, y, gap);
+    }
+    snprintf(out, (size_t)(end - out), "]}}");
+    return json;
+}
+
+static void long_lists_read_alike_however_they_are_written(void **state) {
+    (void)state;
+    static const char *const gaps[] = {"", " ", "\n      ", "\r\n\t\t  \r\n            "};
+    static const char *const odds[] = {"[\"h\",\"\\u0069\"]", "\"h i\"", "[ \"h\",\n\"i\" ]"};
+    for (int i = 0; i < 4; i++)
+        for (int k = 0; k < 6; k++) { /* the odd one is the merge of h and i */
+            struct tokenizer *t;
+            assert_ok(load(long_lists(gaps[i], k % 2, ('h' - 'a') * 26 + 8, odds[k / 2]), &t));
+            assert_ids(t, "hizaz", "216 25 51");
+            tokenizer_destroy(t);
+        }
+}
+
+static void long_lists_say_what_is_wrong_and_where(void **state) {
+    (void)state;
+    static const struct {
+        const char *odd, *message;
+        karma_status st;
+    } cases[] = {
+        {"[\"h\",\"I\"]", "merges: [500]: merge of 'h' and 'I': no token for its right part",
+         KARMA_E_MISSING},
+        {"\"ab cd\"", "merges: [500]: merge of 'ab' and 'cd': no token for its product",
+         KARMA_E_MISSING},
+        {"\"abc\"", "merges: [500]: 'abc' is not two parts", KARMA_E_SYNTAX},
+        {"[\"h\"]", "merges: [500]: expected an array of two strings", KARMA_E_TYPE},
+        {"7", "merges: [500]: expected a string or an array", KARMA_E_TYPE},
+        {"\"h \xFF\"", "not valid UTF-8", KARMA_E_ENCODING},
+        {"\"h\xC4 i\"", "not valid UTF-8", KARMA_E_ENCODING},
+        {"\"h \x01\"", "control character", KARMA_E_SYNTAX},
+        {"\"h i\" \"", "expected ',' or ']'", KARMA_E_SYNTAX},
+        {"[\"h\" \"i\"]", "expected ',' or ']'", KARMA_E_SYNTAX},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        for (int k = 0; k < 2; k++)
+            fails(long_lists(" ", k, 500, cases[i].odd), cases[i].st, cases[i].message);
+}
+
 static void rejects_options_it_does_not_have_by_name(void **state) {
     (void)state;
 #define WITH(member) FILE_OF(ABC ",\"merges\":[]," member)
@@ -186,6 +251,8 @@ int main(void) {
         test_case(rejects_bad_vocabularies),
         test_case(rejects_bad_merges),
         test_case(chains_of_one_letter_merge_like_others),
+        test_case(long_lists_read_alike_however_they_are_written),
+        test_case(long_lists_say_what_is_wrong_and_where),
         test_case(rejects_options_it_does_not_have_by_name),
         test_case(added_tokens_agree_with_the_vocabulary),
         test_case(survives_every_failing_allocation),

@@ -17,7 +17,7 @@ static void finds_every_text_among_many(void **state) {
     struct vocab v = {0};
     struct vocab_text many[VOCAB_BATCH];
     char names[VOCAB_BATCH][40], name[40];
-    int32_t ids[VOCAB_BATCH];
+    struct vocab_batch found;
     for (int i = 0; i < N; i++) {
         int len = snprintf(name, sizeof(name), "t%d%s", i * 7, i % 3 ? "" : "xxxxxxxxxxxxxxxxxx");
         assert_ok(vocab_add(&v, N - 1 - i, name, (size_t)len));
@@ -29,10 +29,12 @@ static void finds_every_text_among_many(void **state) {
                                (i + k) % 3 ? "" : "xxxxxxxxxxxxxxxxxx");
             many[k] = (struct vocab_text){names[k], (size_t)len};
         }
-        vocab_find_many(&v, many, VOCAB_BATCH, ids);
+        vocab_find_many(&v, many, VOCAB_BATCH, &found);
         for (int k = 0; k < VOCAB_BATCH && i + k < N; k++) {
-            assert_int_equal(ids[k], N - 1 - i - k);
-            assert_int_equal(find(&v, names[k]), ids[k]);
+            assert_int_equal(found.ids[k], N - 1 - i - k);
+            assert_int_equal(find(&v, names[k]), found.ids[k]);
+            assert_int_equal(found.raw[k].len, many[k].len);
+            assert_memory_equal(found.raw[k].text, names[k], many[k].len);
         }
     }
     assert_int_equal(find(&v, "t1"), -1);
@@ -57,11 +59,14 @@ static void byte_level_texts_are_found_by_bytes_and_by_spelling(void **state) {
     assert_int_equal(len, 3);
     assert_int_equal(vocab_find_raw(&v, "\xE9", 1), 2);
     const struct vocab_text texts[] = {{"\xE4\xB8\xAD", 3}, {"\xC4\xA0the", 5}, {"no", 2}};
-    int32_t ids[3];
-    vocab_find_many(&v, texts, 3, ids);
-    assert_int_equal(ids[0], 1);
-    assert_int_equal(ids[1], 0);
-    assert_int_equal(ids[2], -1);
+    struct vocab_batch found;
+    vocab_find_many(&v, texts, 3, &found);
+    assert_int_equal(found.ids[0], 1);
+    assert_int_equal(found.ids[1], 0);
+    assert_int_equal(found.ids[2], -1);
+    assert_memory_equal(found.raw[0].text, "\xE4\xB8\xAD", 3);
+    assert_int_equal(found.raw[1].len, 4);
+    assert_memory_equal(found.raw[1].text, " the", 4);
     vocab_release(&v);
 }
 
