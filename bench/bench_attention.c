@@ -1,7 +1,8 @@
 /*
  * bench_attention.c - attention of one Qwen3-0.6B layer (16 heads, 8 kv heads, head_dim 128) on the
  * CPU backend: prompts (GFLOP/s beside the f32 FMA peak), single tokens of one and of sixteen
- * sequences (GB/s of cache read beside the memory stream), with and without a shared prefix.
+ * sequences (GB/s of cache read beside the memory stream), with and without a shared prefix; over a
+ * cache in f32, and in bf16 where the instruction set has that.
  *
  *     bench_attention [threads] [rounds]
  */
@@ -13,6 +14,7 @@ enum {
     HEAD_DIM = 128,
     MAX_ROWS = 512,
     MAX_SEQS = 16,
+    ROW = HEADS * HEAD_DIM,
     LAYERS = 8, /* so that a decode step does not find the cache in the cache */
     STREAM_BYTES = 256 << 20,
 };
@@ -29,41 +31,26 @@ static const struct scene scenes[] = {
     {"16 tokens at 544", 16, 1, 544, 0}, {"16 tokens, 512 shared", 16, 1, 544, 512},
 };
 
-int main(int argc, char **argv) {
-    const int threads = argc > 1 ? atoi(argv[1]) : 0;
-    const int rounds = argc > 2 && atoi(argv[2]) < 64 ? atoi(argv[2]) : 5;
-    const struct stream_limits limits = {.max_rows = MAX_ROWS,
-                                         .max_k = HEADS * HEAD_DIM,
-                                         .max_head_rows = 1,
-                                         .n_heads = HEADS,
-                                         .n_kv_heads = KV_HEADS,
-                                         .head_dim = HEAD_DIM};
-    enum cpu_isa isa;
-    struct backend *be;
-    struct stream *stream;
-    if (cpu_isa_choose(&isa) < 0 || cpu_backend_create(isa, threads, &be) < 0 ||
-        be->ops->stream_create(be, &limits, &stream) < 0) {
-        fprintf(stderr, "%s\n", karma_error_message());
-        return 1;
+/* Numbers of either type: what they are does not matter, but they must not be slow ones. */
+static void fill_cache(const struct kv_pool *kv) {
+    const size_t n = kv_block_bytes(kv) * (size_t)kv->n_blocks / sizeof(uint32_t);
+    uint32_t *words = kv->base;
+    for (size_t i = 0; i < n; i++) {
+        const float x = (float)(i * 7 % 101) * 0.01f;
+        if (kv->dtype == DTYPE_BF16)
+            words[i] = f32_to_bf16(x) | (uint32_t)f32_to_bf16(1 - x) << 16;
+        else
+            memcpy(&words[i], &x, sizeof(x));
     }
-    struct pool *pool = ((struct cpu_backend *)(void *)be)->pool;
-    struct kv_pool kv = {.n_layers = LAYERS, .n_kv_heads = KV_HEADS, .head_dim = HEAD_DIM};
-    kv.n_blocks = MAX_SEQS * 544 / KV_BLOCK_TOKENS;
-    const size_t floats = kv_block_floats(&kv) * (size_t)kv.n_blocks;
-    const size_t row = HEADS * HEAD_DIM;
-    kv.base = be->ops->alloc(be, floats * sizeof(float));
-    float *q = be->ops->alloc(be, MAX_ROWS * row * sizeof(float));
-    float *out = be->ops->alloc(be, MAX_ROWS * row * sizeof(float));
-    struct roof_buffer buffer = {.data = mem_calloc(1, STREAM_BYTES), .bytes = STREAM_BYTES};
-    if (!kv.base || !q || !out || !buffer.data) return 1;
-    memset((void *)(uintptr_t)buffer.data, 1, STREAM_BYTES);
-    for (size_t i = 0; i < floats; i++)
-        kv.base[i] = (float)(i * 7 % 101) * 0.01f;
-    for (size_t i = 0; i < MAX_ROWS * row; i++)
-        q[i] = (float)(i * 5 % 97) * 0.01f;
+}
 
-    printf("%s; %s\n%-24s %9s %9s %9s %9s %8s\n", cpu_model_name(), be->ops->describe(be),
-           "a layer's attention", "ms", "GB/s", "of stream", "GFLOP/s", "of peak");
+static void measure(struct backend *be, enum cpu_isa isa, struct stream *stream,
+                    const struct kv_pool *kv, struct roof_buffer *buffer, const float *q,
+                    float *out, int rounds) {
+    struct pool *pool = ((struct cpu_backend *)(void *)be)->pool;
+    fill_cache(kv);
+    printf("cache in %-15s %9s %9s %9s %9s %8s\n", dtype_name(kv->dtype), "ms", "GB/s", "of stream",
+           "GFLOP/s", "of peak");
     for (size_t c = 0; c < sizeof(scenes) / sizeof(scenes[0]); c++) {
         const struct scene *s = &scenes[c];
         static int32_t tables[MAX_SEQS][2048 / KV_BLOCK_TOKENS];
@@ -88,22 +75,23 @@ int main(int argc, char **argv) {
                                    .rows = rows,
                                    .q = q,
                                    .out = out,
-                                   .ldq = (int64_t)row,
-                                   .ldo = (int64_t)row,
+                                   .ldq = ROW,
+                                   .ldo = ROW,
                                    .n_heads = HEADS,
                                    .scale = 0.0884f,
-                                   .kv = &kv,
+                                   .kv = kv,
                                    .block_tables = lists};
         double ms[64], gb[64], gf[64], of_stream[64], of_peak[64];
         for (int round = 0; round < rounds; round++) {
-            const double stream_rate = roof_stream(pool, &buffer);
-            const double peak = roof_fma(pool, isa);
+            const double stream_rate = roof_stream(pool, buffer);
+            const double peak =
+                kv->dtype == DTYPE_BF16 ? roof_pairs(pool, isa) : roof_fma(pool, isa);
             const uint64_t start = clock_monotonic_ns();
             for (a.layer = 0; a.layer < LAYERS; a.layer++)
                 be->ops->attention(stream, &a);
             const double sec = seconds_since(start) / LAYERS;
             ms[round] = sec * 1e3;
-            gb[round] = blocks_read * KV_HEADS * (double)kv_head_floats(&kv) * 4 / sec * 1e-9;
+            gb[round] = blocks_read * KV_HEADS * (double)kv_head_bytes(kv) / sec * 1e-9;
             gf[round] = keys * HEADS * HEAD_DIM * 4 / sec * 1e-9;
             of_stream[round] = gb[round] / stream_rate;
             of_peak[round] = peak > 0 ? gf[round] / peak : 0;
@@ -112,6 +100,40 @@ int main(int argc, char **argv) {
                median(gb, rounds), 100 * median(of_stream, rounds), median(gf, rounds),
                100 * median(of_peak, rounds));
     }
+}
+
+int main(int argc, char **argv) {
+    const int threads = argc > 1 ? atoi(argv[1]) : 0;
+    const int rounds = argc > 2 && atoi(argv[2]) < 64 ? atoi(argv[2]) : 5;
+    const struct stream_limits limits = {.max_rows = MAX_ROWS,
+                                         .max_k = HEADS * HEAD_DIM,
+                                         .max_head_rows = 1,
+                                         .n_heads = HEADS,
+                                         .n_kv_heads = KV_HEADS,
+                                         .head_dim = HEAD_DIM};
+    enum cpu_isa isa;
+    struct backend *be;
+    struct stream *stream;
+    if (cpu_isa_choose(&isa) < 0 || cpu_backend_create(isa, threads, &be) < 0 ||
+        be->ops->stream_create(be, &limits, &stream) < 0) {
+        fprintf(stderr, "%s\n", karma_error_message());
+        return 1;
+    }
+    struct kv_pool kv = {.n_layers = LAYERS, .n_kv_heads = KV_HEADS, .head_dim = HEAD_DIM};
+    kv.n_blocks = MAX_SEQS * 544 / KV_BLOCK_TOKENS;
+    kv.base = be->ops->alloc(be, kv_block_bytes(&kv) * (size_t)kv.n_blocks); /* f32: the larger */
+    float *q = be->ops->alloc(be, MAX_ROWS * ROW * sizeof(float));
+    float *out = be->ops->alloc(be, MAX_ROWS * ROW * sizeof(float));
+    struct roof_buffer buffer = {.data = mem_calloc(1, STREAM_BYTES), .bytes = STREAM_BYTES};
+    if (!kv.base || !q || !out || !buffer.data) return 1;
+    memset((void *)(uintptr_t)buffer.data, 1, STREAM_BYTES);
+    for (size_t i = 0; i < MAX_ROWS * ROW; i++)
+        q[i] = (float)(i * 5 % 97) * 0.01f;
+
+    printf("%s; %s\n", cpu_model_name(), be->ops->describe(be));
+    measure(be, isa, stream, &kv, &buffer, q, out, rounds);
+    kv.dtype = DTYPE_BF16;
+    if (be->ops->caches(be, kv.dtype)) measure(be, isa, stream, &kv, &buffer, q, out, rounds);
     mem_free((void *)(uintptr_t)buffer.data);
     be->ops->free(be, kv.base);
     be->ops->free(be, q);

@@ -2,7 +2,8 @@
  * bench_matmul.c - products of the Qwen3-0.6B shapes on the CPU backend: GB/s of weights read (few
  * tokens) and GFLOP/s (many), each beside the memory stream and the f32 FMA peak measured in the
  * same round, median of rounds. Weights are larger than the caches together, as in a model. The set
- * is KARMA_ISA's; bf16 products of avx512bf16 may come to twice the f32 peak.
+ * is KARMA_ISA's; bf16 products of avx512bf16 may come to twice the f32 peak. I8 is the backend's
+ * own form of eight bits.
  *
  *     bench_matmul [threads] [rounds] [type] [tokens]
  */
@@ -20,8 +21,8 @@ static const struct shape shapes[] = {
     {"qkv", 4096, 1024, 1},  {"out", 1024, 2048, 1},    {"gate,up", 3072, 1024, 2},
     {"down", 1024, 3072, 1}, {"head", 151936, 1024, 1},
 };
-static const enum dtype types[] = {DTYPE_BF16, DTYPE_Q8_0, DTYPE_Q4_K,
-                                   DTYPE_Q6_K, DTYPE_Q5_0, DTYPE_F32};
+static const enum dtype types[] = {DTYPE_BF16, DTYPE_Q8_0, DTYPE_Q4_K, DTYPE_Q6_K,
+                                   DTYPE_Q5_0, DTYPE_F32,  DTYPE_I8};
 static const int64_t tokens[] = {1, 4, 16, 512};
 
 /* Copies of one weight, enough to be out of every cache when their turn comes again. */
@@ -29,13 +30,16 @@ struct bank {
     uint8_t *data;
     struct tensor w[FLUSH_COPIES * 2];
     int n;
+    size_t bytes_each;
 };
 
 static void bank_open(struct bank *b, struct backend *be, enum dtype t, const struct shape *s) {
+    const enum dtype stored = t == DTYPE_I8 ? DTYPE_BF16 : t;
     uint64_t row_bytes = 0;
-    (void)dtype_bytes(t, (uint64_t)s->k, &row_bytes);
+    (void)dtype_bytes(stored, (uint64_t)s->k, &row_bytes);
     const size_t bytes = (size_t)row_bytes * (size_t)s->n;
-    b->n = (int)((96u << 20) / bytes) + s->n_weights;
+    b->bytes_each = t == DTYPE_I8 ? (size_t)(s->n * s->k) : bytes;
+    b->n = (int)((96u << 20) / b->bytes_each) + s->n_weights;
     if (b->n > FLUSH_COPIES * 2) b->n = FLUSH_COPIES * 2;
     b->n -= b->n % s->n_weights;
     b->data = mem_alloc(bytes * (size_t)b->n);
@@ -43,8 +47,16 @@ static void bank_open(struct bank *b, struct backend *be, enum dtype t, const st
     const uint8_t pattern[8] = {0x11, 0x3c, 0x95, 0x3b, 0x27, 0x3d, 0x81, 0x3a};
     for (size_t i = 0; i < bytes * (size_t)b->n; i++)
         b->data[i] = pattern[i % 8]; /* small finite numbers in every type */
+    for (int i = 0; i < b->n; i++) {
+        (void)be->ops->weight_load(be, stored, s->n, s->k, b->data + bytes * (size_t)i, &b->w[i]);
+        if (t == DTYPE_I8 && be->ops->weight_to_int8(be, &b->w[i]) < 0) exit(1);
+    }
+}
+
+static void bank_close(struct bank *b, struct backend *be) {
     for (int i = 0; i < b->n; i++)
-        (void)be->ops->weight_load(be, t, s->n, s->k, b->data + bytes * (size_t)i, &b->w[i]);
+        be->ops->weight_release(be, &b->w[i]);
+    mem_free(b->data);
 }
 
 int main(int argc, char **argv) {
@@ -62,8 +74,13 @@ int main(int argc, char **argv) {
                                          .n_heads = 16,
                                          .n_kv_heads = 8,
                                          .head_dim = 128};
-    if (cpu_isa_choose(&isa) < 0 || cpu_backend_create(isa, threads, &be) < 0 ||
-        be->ops->stream_create(be, &limits, &stream) < 0) {
+    karma_status st = cpu_isa_choose(&isa);
+    if (st == KARMA_OK) st = cpu_backend_create(isa, threads, &be);
+    if (st == KARMA_OK) {
+        be->weights = WEIGHTS_INT8; /* its streams have room for both */
+        st = be->ops->stream_create(be, &limits, &stream);
+    }
+    if (st < 0) {
         fprintf(stderr, "%s\n", karma_error_message());
         return 1;
     }
@@ -113,7 +130,7 @@ int main(int argc, char **argv) {
                         done += s->n_weights;
                     const double sec = seconds_since(start) / done;
                     ms[round] = sec * 1e3 * s->n_weights;
-                    gb[round] = (double)(bank.w[0].row_bytes * (size_t)s->n) / sec * 1e-9;
+                    gb[round] = (double)bank.bytes_each / sec * 1e-9;
                     gf[round] = 2.0 * (double)(tokens[j] * s->n * s->k) / sec * 1e-9;
                     of_stream[round] = gb[round] / stream_rate;
                     of_peak[round] = peak > 0 ? gf[round] / peak : 0;
@@ -124,7 +141,7 @@ int main(int argc, char **argv) {
                        100 * median(of_peak, rounds));
                 fflush(stdout);
             }
-            mem_free(bank.data);
+            bank_close(&bank, be);
         }
     }
     mem_free((void *)(uintptr_t)buffer.data);

@@ -54,7 +54,10 @@ static struct plan plan_for(const struct model *m, int32_t max_length, int32_t m
     m->family->need(m->self, max_rows, &need);
     struct plan p = {
         .stream = need.stream,
-        .kv = {.n_layers = 1, .n_kv_heads = info->n_kv_heads, .head_dim = info->head_dim},
+        .kv = {.dtype = info->cache_dtype,
+               .n_layers = 1,
+               .n_kv_heads = info->n_kv_heads,
+               .head_dim = info->head_dim},
         .scratch_floats = need.scratch_floats,
         .weights = size_sum(info->weight_bytes, info->private_bytes),
     };
@@ -62,8 +65,7 @@ static struct plan plan_for(const struct model *m, int32_t max_length, int32_t m
     p.stream.max_positions = max_length;
     const int32_t few = blocks_of(max_length), many = max_rows / ROWS_A_BLOCK;
     p.kv.n_blocks = few > many ? few : many;
-    p.cache =
-        size_product(size_product(kv_block_floats(&p.kv), sizeof(float)), (uint64_t)p.kv.n_blocks);
+    p.cache = size_product(kv_block_bytes(&p.kv), (uint64_t)p.kv.n_blocks);
     const uint64_t row = 2 * sizeof(struct batch_row) + sizeof(int32_t) +
                          2 * (uint64_t)info->hidden_size * sizeof(float);
     const uint64_t block = sizeof(int32_t) + sizeof(int32_t *);

@@ -20,6 +20,7 @@ struct plan {
 
 static struct kv_pool pool_of(const struct model *m) {
     return (struct kv_pool){
+        .dtype = m->info.cache_dtype,
         .n_layers = m->info.n_layers,
         .n_kv_heads = m->info.n_kv_heads,
         .head_dim = m->info.head_dim,
@@ -52,8 +53,7 @@ static struct plan plan_for(const struct model *m, const struct runtime_limits *
     const struct stream_limits stream = stream_limits_of(m, limits, n_ctx, &scratch_floats);
     const struct kv_pool pool = pool_of(m);
     struct plan p = {.weights = size_sum(m->info.weight_bytes, m->info.private_bytes)};
-    p.block =
-        size_sum(size_product(kv_block_floats(&pool), sizeof(float)), limits->host_block_bytes);
+    p.block = size_sum(kv_block_bytes(&pool), limits->host_block_bytes);
     p.cache = size_product(p.block, (uint64_t)blocks_of(n_ctx));
     p.scratch = size_sum(size_product(scratch_floats, sizeof(float)), limits->host_bytes);
     p.scratch = size_sum(p.scratch, m->be->ops->stream_bytes(m->be, &stream));
@@ -124,7 +124,7 @@ karma_status runtime_create(const struct model *model, const struct runtime_limi
     rt->blocks_per_sequence = blocks_of(rt->n_ctx);
     rt->kv = pool_of(model);
     rt->kv.n_blocks = size.n_blocks;
-    rt->kv_bytes = (size_t)size.n_blocks * kv_block_floats(&rt->kv) * sizeof(float);
+    rt->kv_bytes = (size_t)size.n_blocks * kv_block_bytes(&rt->kv);
     rt->kv.base = ops->alloc(model->be, rt->kv_bytes);
     if (!rt->kv.base) return KARMA_E_NOMEM;
     size_t scratch_floats;

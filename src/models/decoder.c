@@ -271,8 +271,7 @@ void decoder_attention(const struct decoder *m, const struct decoder_layer *l, i
 
 void decoder_head(const struct decoder *m, const struct batch *batch, const struct decoder_rows *r,
                   struct stream *on) {
-    if (batch->n_logits == 0) return;
-    const struct head_args a = {
+    struct head_args a = {
         .x = r->x,
         .k = m->config.hidden_size,
         .ldx = m->config.hidden_size,
@@ -285,7 +284,17 @@ void decoder_head(const struct decoder *m, const struct batch *batch, const stru
         .logits = batch->logits,
         .ld_logits = m->config.vocab_size,
     };
-    on->be->ops->head(on, &a);
+    if (a.n > 0) on->be->ops->head(on, &a);
+    for (int64_t i = 0; i < batch->n_choices; i++) {
+        const struct batch_choice *c = &batch->choices[i];
+        a.row_index = &c->row;
+        a.n = 1;
+        a.ids = c->ids;
+        a.n_ids = c->n_ids;
+        a.logits = c->logits;
+        a.ld_logits = c->n_ids;
+        on->be->ops->head(on, &a);
+    }
 }
 
 void decoder_forward(const struct decoder *m, decoder_layer_fn *layer, const struct batch *batch,

@@ -51,6 +51,12 @@ karma_status model_name_tensors(struct checkpoint *ck) {
     return status_prefix(family->name_tensors(ck), "%s", checkpoint_path(ck));
 }
 
+static enum dtype cache_dtype(const struct backend *be, const struct model_info *info) {
+    const bool rounds = !info->has_wide_products && be->ops->caches(be, DTYPE_BF16);
+    if (be->cache == CACHE_AUTO) return rounds ? DTYPE_BF16 : DTYPE_F32;
+    return be->cache == CACHE_BF16 ? DTYPE_BF16 : DTYPE_F32;
+}
+
 karma_status model_load(const struct checkpoint *ck, struct backend *be, struct model **out) {
     *out = NULL;
     const struct family_ops *family;
@@ -71,6 +77,7 @@ karma_status model_load(const struct checkpoint *ck, struct backend *be, struct 
         return status_prefix(st, "%s", checkpoint_path(ck));
     }
     m->info.can &= family->can;
+    m->info.cache_dtype = cache_dtype(be, &m->info);
     *out = m;
     return KARMA_OK;
 }

@@ -32,11 +32,22 @@ struct model_info {
      * are read from. 0: not known. */
     int64_t token_parameters;
     size_t token_bytes;
+    bool has_wide_products; /* a matrix of them is in F32 or F16 */
+    enum dtype cache_dtype; /* of keys and values; model_load() chooses it */
 };
 static inline void model_info_add_product(struct model_info *info, const struct tensor *w) {
+    if (w->dtype == DTYPE_F32 || w->dtype == DTYPE_F16) info->has_wide_products = true;
     info->token_parameters += w->rows * w->cols;
     info->token_bytes += w->owned_bytes ? w->owned_bytes : (size_t)w->rows * w->row_bytes;
 }
+
+/* A row of which the logits of a few ids are wanted alone. */
+struct batch_choice {
+    int32_t row;
+    int32_t n_ids;
+    const int32_t *ids;
+    float *logits; /* host [n_ids] */
+};
 
 /* One step over rows of any mix of sequences. The engine fills it. */
 struct batch {
@@ -47,7 +58,9 @@ struct batch {
     const float *embeddings;   /* device rows for batch_row.embedding; NULL: none */
     const int32_t *logit_rows; /* rows whose logits are wanted, ascending */
     int64_t n_logits;
-    float *logits;  /* host [n_logits, vocab_size] */
+    float *logits;                      /* host [n_logits, vocab_size] */
+    const struct batch_choice *choices; /* [n_choices], of other rows */
+    int64_t n_choices;
     float *scratch; /* device; engine_need.scratch_floats for n_rows */
 };
 

@@ -37,18 +37,33 @@ struct tensor {
 
 /* Keys and values of all sequences, in blocks of KV_BLOCK_TOKENS positions. A block holds, for each
  * layer and kv head in turn, K transposed [head_dim][KV_BLOCK_TOKENS], then V
- * [KV_BLOCK_TOKENS][head_dim]. Positions never written hold anything, also NaN. */
+ * [KV_BLOCK_TOKENS][head_dim]. In BF16 they are words of two: K in pairs of dimensions
+ * [(head_dim + 1) / 2][KV_BLOCK_TOKENS], the even one below and a zero above the last of an odd
+ * head_dim, then V in pairs of positions [KV_BLOCK_TOKENS / 2][head_dim], the even one below.
+ * Positions never written hold anything, also NaN. */
 enum { KV_BLOCK_TOKENS = 32 };
 struct kv_pool {
-    float *base; /* device, 64-byte aligned */
+    void *base;       /* device, 64-byte aligned */
+    enum dtype dtype; /* F32, or BF16 where the backend can (backend_ops.caches) */
     int32_t n_blocks;
     int32_t n_layers, n_kv_heads, head_dim;
 };
-static inline size_t kv_head_floats(const struct kv_pool *kv) {
-    return (size_t)2 * KV_BLOCK_TOKENS * (size_t)kv->head_dim;
+static inline size_t kv_key_bytes(const struct kv_pool *kv) {
+    const size_t n = (size_t)kv->head_dim;
+    return (kv->dtype == DTYPE_BF16 ? (n + 1) / 2 : n) * KV_BLOCK_TOKENS * sizeof(uint32_t);
 }
-static inline size_t kv_block_floats(const struct kv_pool *kv) {
-    return kv_head_floats(kv) * (size_t)kv->n_layers * (size_t)kv->n_kv_heads;
+static inline size_t kv_head_bytes(const struct kv_pool *kv) {
+    const size_t value = kv->dtype == DTYPE_BF16 ? sizeof(uint16_t) : sizeof(float);
+    return kv_key_bytes(kv) + value * KV_BLOCK_TOKENS * (size_t)kv->head_dim;
+}
+static inline size_t kv_block_bytes(const struct kv_pool *kv) {
+    return kv_head_bytes(kv) * (size_t)kv->n_layers * (size_t)kv->n_kv_heads;
+}
+/* Device: the keys of a block, a layer and a kv head; kv_key_bytes() further are its values. */
+static inline void *kv_head_at(const struct kv_pool *kv, int32_t block, int32_t layer,
+                               int32_t head) {
+    const size_t heads = (size_t)layer * (size_t)kv->n_kv_heads + (size_t)head;
+    return (char *)kv->base + (size_t)block * kv_block_bytes(kv) + heads * kv_head_bytes(kv);
 }
 
 /* One row of a step: a token (or embedding) of a sequence at a position. */
@@ -174,7 +189,8 @@ struct norm_args {
     float *y;
 };
 
-/* logits[i, :] = cap(norm(x[row_index[i]]) W^T); softcap c > 0: c * tanh(logit / c). */
+/* logits[i, :] = cap(norm(x[row_index[i]]) W^T); softcap c > 0: c * tanh(logit / c). With ids only
+ * their rows of W, which is not turned, are multiplied, to the same bits. */
 struct head_args {
     const float *x; /* device [*, k] */
     int64_t k, ldx;
@@ -183,8 +199,10 @@ struct head_args {
     const float *norm;
     float norm_eps;
     const struct tensor *w;
+    const int32_t *ids; /* host [n_ids]: rows of w, in any order; NULL: all */
+    int64_t n_ids;
     float softcap;
-    float *logits; /* host [n, rows of w], row stride ld_logits */
+    float *logits; /* host [n, rows of w or n_ids], row stride ld_logits */
     int64_t ld_logits;
 };
 
@@ -206,6 +224,9 @@ struct backend_ops {
     /* What the device is called, for people: "avx2, 2 threads". Lent. */
     const char *(*describe)(const struct backend *be);
     size_t (*memory_bytes)(const struct backend *be); /* usable in all */
+
+    /* Can keys and values be kept, and attention computed, in this type? F32 always. */
+    bool (*caches)(const struct backend *be, enum dtype dtype);
 
     /* Device memory, zeroed, 64-byte aligned; NULL with message on failure. */
     void *(*alloc)(struct backend *be, size_t bytes);
@@ -266,10 +287,16 @@ enum backend_weights {
     WEIGHTS_INT8_SIZE /* to learn what that takes: memory is reserved and never written */
 };
 
+/* In what keys and values of a model are kept. By default BF16 where the backend can and no matrix
+ * of a product is F32 or F16: what is computed more exactly is not rounded on the way. Set before a
+ * model is loaded. */
+enum backend_cache { CACHE_AUTO, CACHE_F32, CACHE_BF16 /* the backend can */ };
+
 /* Every implementation begins with this. */
 struct backend {
     const struct backend_ops *ops;
     enum backend_weights weights;
+    enum backend_cache cache;
 };
 struct stream {
     struct backend *be;

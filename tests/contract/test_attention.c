@@ -1,7 +1,8 @@
 /*
  * test_attention.c - rotary embedding, cache writes and attention of the CPU backend against
- * doc/numerics.md written out as plain loops: every instruction set, to the bit, with windows, rows
- * that see beyond their own position, shared blocks, and NaN wherever nothing was written.
+ * doc/numerics.md written out as plain loops: every instruction set and every type of cache it has,
+ * to the bit, with windows, rows that see beyond their own position, shared blocks, and NaN
+ * wherever nothing was written.
  */
 #include "tensor/cpu/math.h"
 #include "tests/support/backends.h"
@@ -19,22 +20,78 @@ static const struct stream_limits limits = {
     .max_positions = 1024,
 };
 
+/* An instruction set and a type of cache that it has. */
+struct way {
+    enum cpu_isa isa;
+    enum dtype cache;
+};
+static bool exists(struct way way) {
+    struct backend *be;
+    if (!cpu_isa_present(way.isa)) return false;
+    assert_ok(cpu_backend_create(way.isa, 1, &be));
+    const bool yes = be->ops->caches(be, way.cache);
+    backend_destroy(be);
+    return yes;
+}
+static struct way next_way(struct way way) {
+    if (way.cache == DTYPE_F32) return (struct way){way.isa, DTYPE_BF16};
+    return (struct way){way.isa + 1, DTYPE_F32};
+}
+#define for_each_way(way)                                                                          \
+    for (struct way way = {CPU_ISA_REF, DTYPE_F32}; way.isa < CPU_ISA_COUNT; way = next_way(way))  \
+        if (exists(way))
+
 /* A cache with nothing written: all NaN. */
-static void cache_open(struct kv_pool *kv, struct backend *be, int32_t n_kv_heads,
+static void cache_open(struct kv_pool *kv, struct backend *be, enum dtype dtype, int32_t n_kv_heads,
                        int32_t head_dim) {
-    *kv = (struct kv_pool){.n_blocks = MAX_SEQS * MAX_BLOCKS,
+    *kv = (struct kv_pool){.dtype = dtype,
+                           .n_blocks = MAX_SEQS * MAX_BLOCKS,
                            .n_layers = N_LAYERS,
                            .n_kv_heads = n_kv_heads,
                            .head_dim = head_dim};
-    const size_t n = kv_block_floats(kv) * (size_t)kv->n_blocks;
-    kv->base = be->ops->alloc(be, n * sizeof(float));
+    const size_t n = kv_block_bytes(kv) * (size_t)kv->n_blocks;
+    kv->base = be->ops->alloc(be, n);
     assert_non_null(kv->base);
-    memset(kv->base, 0xff, n * sizeof(float));
+    memset(kv->base, 0xff, n);
 }
 
-static float *head_at(const struct kv_pool *kv, int32_t id, int32_t head) {
-    return kv->base + (size_t)id * kv_block_floats(kv) +
-           (size_t)(LAYER * kv->n_kv_heads + head) * kv_head_floats(kv);
+/* Where a number lies in a cache in bf16. */
+static uint16_t *key_half(const struct kv_pool *kv, int32_t id, int32_t head, int32_t d,
+                          int32_t j) {
+    uint16_t *keys = kv_head_at(kv, id, LAYER, head);
+    return keys + (d / 2 * BLOCK + j) * 2 + d % 2;
+}
+static uint16_t *value_half(const struct kv_pool *kv, int32_t id, int32_t head, int32_t d,
+                            int32_t j) {
+    uint16_t *keys = kv_head_at(kv, id, LAYER, head);
+    return keys + (kv->head_dim + 1) / 2 * BLOCK * 2 + (j / 2 * kv->head_dim + d) * 2 + j % 2;
+}
+
+static float key_at(const struct kv_pool *kv, int32_t id, int32_t head, int32_t d, int32_t j) {
+    if (kv->dtype == DTYPE_BF16) return bf16_to_f32(*key_half(kv, id, head, d, j));
+    return ((const float *)kv_head_at(kv, id, LAYER, head))[d * BLOCK + j];
+}
+static float value_at(const struct kv_pool *kv, int32_t id, int32_t head, int32_t d, int32_t j) {
+    const int32_t n = kv->head_dim;
+    if (kv->dtype == DTYPE_BF16) return bf16_to_f32(*value_half(kv, id, head, d, j));
+    return ((const float *)kv_head_at(kv, id, LAYER, head))[n * BLOCK + j * n + d];
+}
+static void put_key(const struct kv_pool *kv, int32_t id, int32_t head, int32_t d, int32_t j,
+                    float x) {
+    if (kv->dtype == DTYPE_F32) {
+        ((float *)kv_head_at(kv, id, LAYER, head))[d * BLOCK + j] = x;
+        return;
+    }
+    *key_half(kv, id, head, d, j) = (uint16_t)round_to_bf16(x);
+    if (d % 2 == 0 && d + 1 == kv->head_dim) key_half(kv, id, head, d, j)[1] = 0;
+}
+static void put_value(const struct kv_pool *kv, int32_t id, int32_t head, int32_t d, int32_t j,
+                      float x) {
+    const int32_t n = kv->head_dim;
+    if (kv->dtype == DTYPE_F32)
+        ((float *)kv_head_at(kv, id, LAYER, head))[n * BLOCK + j * n + d] = x;
+    else
+        *value_half(kv, id, head, d, j) = (uint16_t)round_to_bf16(x);
 }
 
 /* What position pos of kv head h holds must not depend on which block it lies in. */
@@ -42,15 +99,69 @@ static void write_position(const struct kv_pool *kv, const int32_t *table, int32
                            uint64_t content) {
     const int32_t n = kv->head_dim;
     for (int32_t h = 0; h < kv->n_kv_heads; h++) {
-        float *k = head_at(kv, table[pos / BLOCK], h), *v = k + n * BLOCK;
+        const int32_t id = table[pos / BLOCK], j = pos % BLOCK;
         struct rng r;
         const uint64_t key[3] = {content, (uint64_t)pos, (uint64_t)h};
         rng_init(&r, 0, key, sizeof(key));
         for (int32_t d = 0; d < n; d++) {
-            k[d * BLOCK + pos % BLOCK] = random_float(&r, 2);
-            v[pos % BLOCK * n + d] = random_float(&r, 1);
+            put_key(kv, id, h, d, j, random_float(&r, 2));
+            put_value(kv, id, h, d, j, random_float(&r, 1));
         }
     }
+}
+
+/* The two of a pair as a word; what is beyond `end` is 0. */
+static uint32_t word_of(float even, float odd) {
+    return round_to_bf16(even) | round_to_bf16(odd) << 16;
+}
+
+static float define_score(const struct kv_pool *kv, int32_t id, int32_t head, const float *q,
+                          int32_t j) {
+    float dot = 0;
+    for (int32_t d = 0; d < kv->head_dim; d++) {
+        if (kv->dtype == DTYPE_F32) {
+            dot = fmaf(q[d], key_at(kv, id, head, d, j), dot);
+            continue;
+        }
+        const bool both = d + 1 < kv->head_dim;
+        const float k = both ? key_at(kv, id, head, d + 1, j) : 0;
+        dot = dot_pair(dot, word_of(q[d], both ? q[d + 1] : 0),
+                       word_of(key_at(kv, id, head, d, j), k));
+        d++;
+    }
+    return dot;
+}
+
+/* The weights of the keys [j0, j1) of a block and their values; returns their sum. */
+static float define_values(const struct kv_pool *kv, int32_t id, int32_t head, const float *p,
+                           int32_t j0, int32_t j1, float *o) {
+    float lane[16] = {0};
+    for (int32_t d = 0; d < kv->head_dim; d++) {
+        o[d] = 0;
+        for (int32_t j = j0; j < j1; j++) {
+            const float v = value_at(kv, id, head, d, j);
+            if (kv->dtype == DTYPE_F32) {
+                o[d] = fmaf(p[j], v, o[d]);
+                continue;
+            }
+            const bool odd_alone = j % 2, both = !odd_alone && j + 1 < j1;
+            const uint32_t weights =
+                odd_alone ? word_of(0, p[j]) : word_of(p[j], both ? p[j + 1] : 0);
+            const float next = both ? value_at(kv, id, head, d, j + 1) : 0;
+            o[d] = dot_pair(o[d], weights, odd_alone ? word_of(0, v) : word_of(v, next));
+            j += both;
+        }
+    }
+    for (int32_t j = j0; j < j1; j++) {
+        if (kv->dtype == DTYPE_F32)
+            lane[j % 16] += p[j];
+        else /* both of a pair are exact, and so few bits that their order is of no matter */
+            lane[j / 2] += bf16_to_f32((uint16_t)round_to_bf16(p[j]));
+    }
+    for (int step = 8; step > 0; step /= 2)
+        for (int t = 0; t < step; t++)
+            lane[t] += lane[t + step];
+    return lane[0];
 }
 
 static void define_attention(float *out, const struct attention_args *a, int64_t i) {
@@ -61,47 +172,37 @@ static void define_attention(float *out, const struct attention_args *a, int64_t
         a->window > 0 && row->pos - a->window + 1 > 0 ? row->pos - a->window + 1 : 0;
     for (int32_t h = 0; h < a->n_heads; h++) {
         const float *q = a->q + i * a->ldq + h * n;
-        float m = 0, l = 0, o[128] = {0};
+        float m = -INFINITY, l = 0, o[128] = {0};
         bool begun = false;
         for (int32_t b = 0; b * BLOCK < row->visible_end; b++) {
-            const float *k = head_at(kv, a->block_tables[row->seq][b], h / group);
-            const float *v = k + n * BLOCK;
-            float s[BLOCK], mb = -INFINITY, lane[16] = {0}, ob[128] = {0};
+            const int32_t id = a->block_tables[row->seq][b];
+            float s[BLOCK], mb = -INFINITY, ob[128] = {0};
             int32_t j0 = from - b * BLOCK, j1 = row->visible_end - b * BLOCK;
             if (j0 < 0) j0 = 0;
             if (j1 > BLOCK) j1 = BLOCK;
             if (j0 >= j1) continue;
             for (int32_t j = j0; j < j1; j++) {
-                float dot = 0;
-                for (int32_t d = 0; d < n; d++)
-                    dot = fmaf(q[d], k[d * BLOCK + j], dot);
-                s[j] = dot * a->scale;
+                s[j] = define_score(kv, id, h / group, q, j) * a->scale;
                 if (s[j] > mb) mb = s[j];
             }
-            for (int32_t j = j0; j < j1; j++) {
+            for (int32_t j = j0; j < j1; j++)
                 s[j] = exp_f32(s[j] - mb);
-                lane[j % 16] += s[j];
-                for (int32_t d = 0; d < n; d++)
-                    ob[d] = fmaf(s[j], v[j * n + d], ob[d]);
-            }
-            for (int step = 8; step > 0; step /= 2)
-                for (int t = 0; t < step; t++)
-                    lane[t] += lane[t + step];
-            if (!begun) {
+            const float lb = define_values(kv, id, h / group, s, j0, j1, ob);
+            if (!begun && kv->dtype == DTYPE_F32) {
                 m = mb;
-                l = lane[0];
+                l = lb;
                 memcpy(o, ob, sizeof(o));
                 begun = true;
                 continue;
             }
             const float top = mb > m ? mb : m, x = exp_f32(m - top), y = exp_f32(mb - top);
             m = top;
-            l = fmaf(l, x, lane[0] * y);
+            l = fmaf(l, x, lb * y);
             for (int32_t d = 0; d < n; d++)
                 o[d] = fmaf(o[d], x, ob[d] * y);
         }
         for (int32_t d = 0; d < n; d++)
-            out[h * n + d] = o[d] / l;
+            out[h * n + d] = kv->dtype == DTYPE_F32 ? o[d] / l : o[d] * (1.0f / l);
     }
 }
 
@@ -116,10 +217,10 @@ struct scene {
     struct attention_args a;
 };
 
-static void scene_open(struct scene *s, enum cpu_isa isa, int threads, int32_t n_heads,
+static void scene_open(struct scene *s, struct way way, int threads, int32_t n_heads,
                        int32_t n_kv_heads, int32_t head_dim) {
-    *s = (struct scene){.mc = machine_open(isa, threads, &limits)};
-    cache_open(&s->kv, s->mc.be, n_kv_heads, head_dim);
+    *s = (struct scene){.mc = machine_open(way.isa, threads, &limits)};
+    cache_open(&s->kv, s->mc.be, way.cache, n_kv_heads, head_dim);
     for (int32_t i = 0; i < MAX_SEQS; i++) {
         s->table_list[i] = s->tables[i];
         for (int32_t b = 0; b < MAX_BLOCKS; b++)
@@ -168,18 +269,18 @@ static void scene_check(struct scene *s, const char *what) {
         const int64_t n = (int64_t)s->a.n_heads * s->kv.head_dim;
         for (int64_t d = 0; d < n; d++)
             assert_true(want[d] == want[d]); /* not NaN */
-        assert_same(s->out + i * s->a.ldo, want, n, "%s %s head_dim %d row %lld", s->mc.isa, what,
-                    s->kv.head_dim, (long long)i);
+        assert_same(s->out + i * s->a.ldo, want, n, "%s %s %s head_dim %d row %lld", s->mc.isa,
+                    dtype_name(s->kv.dtype), what, s->kv.head_dim, (long long)i);
     }
 }
 
 static void a_prompt_sees_itself(void **state) {
     (void)state;
-    static const int32_t dims[] = {8, 16, 20, 32, 36, 64, 80, 128};
-    for_each_isa(isa) {
+    static const int32_t dims[] = {8, 16, 20, 32, 35, 36, 64, 80, 1, 128};
+    for_each_way(way) {
         for (size_t i = 0; i < sizeof(dims) / sizeof(dims[0]); i++) {
             struct scene s;
-            scene_open(&s, isa, 2, i % 2 ? 6 : 4, 2, dims[i]);
+            scene_open(&s, way, 2, i % 2 ? 6 : 4, 2, dims[i]);
             scene_write(&s, 0, 0, 101, 7);
             for (int32_t pos = 0; pos < 101; pos += 1 + (int32_t)i % 3)
                 scene_row(&s, 0, pos, pos + 1);
@@ -195,9 +296,9 @@ static void a_prompt_sees_itself(void **state) {
 
 static void rows_of_a_span_see_beyond_their_position(void **state) {
     (void)state;
-    for_each_isa(isa) {
+    for_each_way(way) {
         struct scene s;
-        scene_open(&s, isa, 2, 8, 2, 64);
+        scene_open(&s, way, 2, 8, 2, 64);
         scene_write(&s, 0, 0, 130, 7);
         for (int32_t pos = 40; pos < 130; pos++)
             scene_row(&s, 0, pos, pos < 110 ? 110 : pos + 1);
@@ -230,11 +331,11 @@ static void write_family(struct scene *s, bool share) {
 
 static void shared_blocks_and_private_copies_give_the_same_bits(void **state) {
     (void)state;
-    for_each_isa(isa) {
+    for_each_way(way) {
         for (int32_t window = 0; window <= 150; window += 75) {
             struct scene shared, apart;
-            scene_open(&shared, isa, 2, 4, 2, 64);
-            scene_open(&apart, isa, 1, 4, 2, 64);
+            scene_open(&shared, way, 2, 4, 2, 64);
+            scene_open(&apart, way, 1, 4, 2, 64);
             write_family(&shared, true);
             write_family(&apart, false);
             shared.a.window = apart.a.window = window;
@@ -260,11 +361,11 @@ static void shared_blocks_and_private_copies_give_the_same_bits(void **state) {
 
 static void a_query_alone_equals_the_query_among_others(void **state) {
     (void)state;
-    for_each_isa(isa) {
+    for_each_way(way) {
         static float all[200][16 * 64];
         for (int threads = 1; threads <= 4; threads *= 2) {
             struct scene s;
-            scene_open(&s, isa, threads, 16, 2, 64);
+            scene_open(&s, way, threads, 16, 2, 64);
             write_family(&s, true);
             for (int32_t pos = 5; pos < 96; pos++)
                 scene_row(&s, 3, pos, pos + 1);
@@ -290,9 +391,9 @@ static void a_query_alone_equals_the_query_among_others(void **state) {
 
 static void large_scores_neither_overflow_nor_vanish(void **state) {
     (void)state;
-    for_each_isa(isa) {
+    for_each_way(way) {
         struct scene s;
-        scene_open(&s, isa, 1, 4, 2, 32);
+        scene_open(&s, way, 1, 4, 2, 32);
         scene_write(&s, 0, 0, 70, 1);
         scene_row(&s, 0, 69, 70);
         scene_row(&s, 0, 31, 32);
@@ -332,12 +433,17 @@ static void define_rope(float *x, const struct rope *rope, int32_t pos) {
     }
 }
 
+/* A number as that cache keeps it. */
+static float kept(struct way way, float x) {
+    return way.cache == DTYPE_F32 ? x : bf16_to_f32((uint16_t)round_to_bf16(x));
+}
+
 static void keys_and_values_reach_their_place_in_the_cache(void **state) {
     (void)state;
     enum { HEADS = 4, KV_HEADS = 2, DIM = 72, M = 70 };
-    for_each_isa(isa) {
+    for_each_way(way) {
         struct scene s;
-        scene_open(&s, isa, 2, HEADS, KV_HEADS, DIM);
+        scene_open(&s, way, 2, HEADS, KV_HEADS, DIM);
         struct rng r;
         rng_init(&r, 21, "rope", 4);
         float *freq[3], *gain[2] = {random_floats(&r, DIM, 2), random_floats(&r, DIM, 2)};
@@ -394,12 +500,14 @@ static void keys_and_values_reach_their_place_in_the_cache(void **state) {
                     float *x = k_want + (i * KV_HEADS + h) * DIM;
                     if (a.k_norm) define_norm(x, a.k_norm, a.norm_eps, DIM);
                     define_rope(x, &a.rope, pos);
-                    const float *keys = head_at(&s.kv, s.tables[s.rows[i].seq][pos / BLOCK], h);
+                    const int32_t id = s.tables[s.rows[i].seq][pos / BLOCK], j = pos % BLOCK;
                     for (int32_t d = 0; d < DIM; d++) {
-                        assert_same(&keys[d * BLOCK + pos % BLOCK], &x[d], 1, "%s k round %d",
-                                    s.mc.isa, round);
-                        assert_same(&keys[DIM * BLOCK + pos % BLOCK * DIM + d],
-                                    &v[(i * KV_HEADS + h) * DIM + d], 1, "%s v", s.mc.isa);
+                        const float k_got = key_at(&s.kv, id, h, d, j);
+                        const float v_got = value_at(&s.kv, id, h, d, j);
+                        const float v_want = v[(i * KV_HEADS + h) * DIM + d];
+                        const float wanted[2] = {kept(way, x[d]), kept(way, v_want)};
+                        assert_same(&k_got, &wanted[0], 1, "%s k round %d", s.mc.isa, round);
+                        assert_same(&v_got, &wanted[1], 1, "%s v round %d", s.mc.isa, round);
                     }
                 }
             }
@@ -413,16 +521,16 @@ static void keys_and_values_reach_their_place_in_the_cache(void **state) {
 
 static void both_ways_through_the_values_are_taken(void **state) {
     (void)state;
-    for_each_isa(isa) {
+    for_each_way(way) {
         struct scene s;
-        scene_open(&s, isa, 1, 4, 2, 32);
+        scene_open(&s, way, 1, 4, 2, 32);
         scene_write(&s, 0, 0, 80, 1);
         for (int32_t pos = 60; pos < 80; pos++)
             scene_row(&s, 0, pos, pos + 1);
         scene_check(&s, "both");
         struct cpu_counters c;
         cpu_stream_counters(s.mc.s, &c);
-        assert_true(c.whole_values > 0 && c.part_values > 0);
+        if (way.cache == DTYPE_F32) assert_true(c.whole_values > 0 && c.part_values > 0);
         assert_int_equal(c.shared_reads, 0);
         scene_close(&s);
     }

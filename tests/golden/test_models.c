@@ -13,6 +13,9 @@
 
 /* f32 both, sums in another order: errors are about 1e-6; 1e-4 is the bound of the project. */
 static const double bound = 1e-4;
+/* Where weights are blocks, activations become integers of 16 bits: found 8.4e-4 of logits and
+ * 1.0e-3 of hidden states at most. */
+static const double blocks_bound = 2e-3;
 
 struct check_case {
     const char *name, *file; /* file: of the checkpoint in the folder; NULL: the folder itself */
@@ -36,6 +39,10 @@ static const struct check_case cases[] = {
 
 #define for_each_case(c)                                                                           \
     for (const struct check_case *c = cases; c < cases + sizeof(cases) / sizeof(cases[0]); c++)
+
+static bool has_blocks(const struct check_case *c) {
+    return strstr(c->name, "q8_0") != NULL;
+}
 
 static void open_golden(const struct check_case *c, struct golden *g) {
     char folder[128];
@@ -92,7 +99,8 @@ static void logits_equal_the_reference(void **state) {
         assert_ok(sequence_feed(s, g.ids, (size_t)g.n, logits, NULL));
         const double error = max_abs(logits, g.logits, g.n * g.vocab_size);
         print_message("%-18s max-abs error of logits %.2e\n", c->name, error);
-        assert_close(logits, g.logits, (size_t)(g.n * g.vocab_size), bound);
+        assert_close(logits, g.logits, (size_t)(g.n * g.vocab_size),
+                     has_blocks(c) ? blocks_bound : bound);
         mem_free(logits);
         sequence_destroy(s);
         loaded_release(&l);
@@ -176,7 +184,7 @@ static void int8_stays_near_the_reference(void **state) {
         struct loaded l;
         struct sequence *s;
         char path[160];
-        if (strstr(c->name, "q8_0")) continue; /* blocks stay as they are */
+        if (has_blocks(c)) continue; /* they stay as they are */
         open_golden(c, &g);
         case_path(c, path);
         const int64_t n = g.n * g.vocab_size;
@@ -225,12 +233,56 @@ static void keep_answer(void *user, const karma_output *o) {
     memcpy(a->tokens, o->tokens, o->n_tokens * sizeof(*o->tokens));
 }
 
+static void last_logits(const struct check_case *c, enum cpu_isa isa, const int32_t *ids, int64_t n,
+                        float *logits) {
+    struct golden g;
+    struct loaded l;
+    struct sequence *s;
+    const float *last;
+    open_case_on(c, &g, &l, isa);
+    assert_ok(sequence_create(l.model, (int32_t)n, &s));
+    assert_ok(sequence_feed(s, ids, (size_t)n, NULL, &last));
+    memcpy(logits, last, (size_t)g.vocab_size * sizeof(float));
+    sequence_destroy(s);
+    loaded_release(&l);
+    golden_release(&g);
+}
+
+/* A set that rounds may take another token where the reference's margin is within twice what the
+ * rounding moves the logits of that step; from there on the texts have nothing in common. */
+static void check_rounded_answer(const struct check_case *c, const struct golden *g,
+                                 enum cpu_isa isa, const struct answer *answer) {
+    int64_t same = 0;
+    while (same < g->n_greedy && answer->tokens[same] == g->greedy[same])
+        same++;
+    if (same == g->n_greedy) return;
+    const int64_t n = g->n + same;
+    int32_t *ids = mem_alloc((size_t)n * sizeof(*ids));
+    float *exact = mem_alloc((size_t)g->vocab_size * sizeof(float));
+    float *rounded = mem_alloc((size_t)g->vocab_size * sizeof(float));
+    assert_true(ids && exact && rounded);
+    memcpy(ids, g->ids, (size_t)g->n * sizeof(*ids));
+    memcpy(ids + g->n, g->greedy, (size_t)same * sizeof(*ids));
+    last_logits(c, best_f32_isa(), ids, n, exact);
+    last_logits(c, isa, ids, n, rounded);
+    const double moved = max_abs(rounded, exact, g->vocab_size);
+    const double margin = (double)exact[g->greedy[same]] - (double)exact[answer->tokens[same]];
+    print_message("%-18s greedy differs from token %lld on: margin %.2e, logits moved by %.2e\n",
+                  c->name, (long long)same, margin, moved);
+    assert_true(margin >= 0 && margin <= 2 * moved);
+    mem_free(ids);
+    mem_free(exact);
+    mem_free(rounded);
+}
+
 static void greedy_tokens_equal_the_reference(void **state) {
     (void)state;
+    enum cpu_isa isa;
+    assert_ok(cpu_isa_choose(&isa));
     for_each_case(c) {
         struct golden g;
         struct loaded l;
-        open_case(c, &g, &l);
+        open_case_on(c, &g, &l, isa);
         const karma_engine_options options = {.struct_size = sizeof(options),
                                               .max_sequences = 1,
                                               .max_rows = 16,
@@ -247,7 +299,10 @@ static void greedy_tokens_equal_the_reference(void **state) {
         for (size_t active = 1; active;)
             assert_ok(engine_step(e, &active));
         assert_int_equal(answer.n, g.n_greedy);
-        assert_memory_equal(answer.tokens, g.greedy, (size_t)g.n_greedy * sizeof(int32_t));
+        if (isa == CPU_ISA_AVX512BF16)
+            check_rounded_answer(c, &g, isa, &answer);
+        else
+            assert_memory_equal(answer.tokens, g.greedy, (size_t)g.n_greedy * sizeof(int32_t));
         engine_destroy(e);
         loaded_release(&l);
         golden_release(&g);
@@ -291,7 +346,7 @@ static void hidden_states_equal_the_reference(void **state) {
         tap = (struct tap){0};
         assert_true(look.seen >= 2);
         print_message("%-18s max-abs error of hidden states %.2e\n", c->name, look.worst);
-        assert_true(look.worst <= bound);
+        assert_true(look.worst <= (has_blocks(c) ? blocks_bound : bound));
         sequence_destroy(s);
         loaded_release(&l);
         golden_release(&g);

@@ -209,7 +209,7 @@ static void prompts_with_pictures_equal_the_reference(void **state) {
         struct loaded l;
         int64_t n_pixels;
         golden_open(&g, folders[f]);
-        loaded_open(&l, folders[f], 2);
+        loaded_open_on(&l, folders[f], best_f32_isa(), 2);
         const float *pixels = sight_golden(&g, "pixel_values", &n_pixels);
         float *rows = sight_see(&l, pixels, 2);
         for (int p = 0; p < 3; p++) {
@@ -227,7 +227,9 @@ static void prompts_with_pictures_equal_the_reference(void **state) {
             for (int64_t i = 0; i < n_logits; i++)
                 worst = fmax(worst, fabs((double)got[i] - (double)want[i]));
             print_message("%-40s prompt %d: max-abs of logits %.2e\n", folders[f], p, worst);
-            if (!sight_rounds()) assert_close(got, want, (size_t)n_logits, 1e-4);
+            /* A text model in blocks has activations of 16 bits: found 5.8e-4 at most. */
+            const double bound = strstr(folders[f], "_gguf") ? 2e-3 : 1e-4;
+            assert_close(got, want, (size_t)n_logits, bound);
             mem_free(got);
         }
         mem_free(rows);

@@ -48,7 +48,8 @@ static karma_status make_ids(karma_model *m, const karma_prompt *p, struct token
     bool sees;
     karma_status st = sight_begin(&run, p, &sight, &sees);
     if (sees) options.marks = &sight.marks;
-    if (st == KARMA_OK && p->raw) st = text_encode_raw(&m->text, p->raw, &options, ids, &n_special);
+    if (st == KARMA_OK && p->raw)
+        st = text_encode_raw(&m->text, p->raw, &options, NULL, ids, &n_special);
     if (st == KARMA_OK && !p->raw)
         st = text_render(&m->text, p->messages, p->count, &options, NULL, ids, &n_special);
     sight_release(&sight);

@@ -3,14 +3,13 @@
  * those that read the same KV blocks stand together, and cut into chunks; threads claim a chunk and
  * a kv head. Inside, blocks are walked in key order: the queries of neighbouring rows that name the
  * same block meet it as one, whatever sequences they are of. Each query then merges its partial
- * result as doc/numerics.md says, so how they were grouped leaves no trace.
+ * result as doc/numerics.md says, so how they were grouped leaves no trace. Over a cache in bf16
+ * all products are those of pairs.
  */
 #include <assert.h>
 #include <string.h>
 
 #include "tensor/cpu/cpu.h"
-
-enum { CACHE_LINE = 64 };
 
 struct job {
     struct cpu_stream *s;
@@ -123,27 +122,14 @@ static const float *turned_tile(struct walk *w, int64_t q0, int r) {
     return tile;
 }
 
-/* The block that will be met next, fetched a piece at a time while this one is worked on: a block
- * is too short, and the next one too far away, for the processor to foresee it. */
-struct fetch {
-    const char *at, *end;
-    ptrdiff_t piece; /* bytes, a multiple of the cache line */
-};
-
-static void fetch_piece(struct fetch *f) {
-    const char *stop = f->end - f->at < f->piece ? f->end : f->at + f->piece;
-    for (; f->at < stop; f->at += CACHE_LINE)
-        __builtin_prefetch(f->at, 0, 2);
-}
-
 /* Queries [q0, q0 + r) and a block of keys and values. */
-static void meet(struct walk *w, int32_t block, const float *keys, int64_t q0, int r,
+static void meet(struct walk *w, int32_t block, const void *head, int64_t q0, int r,
                  struct fetch *next) {
     const struct attention_args *a = w->job->a;
     const struct kernel_set *ks = &w->job->s->be->ks;
     struct cpu_thread *th = w->th;
     const int64_t n = w->head_dim;
-    const float *v = keys + n * KV_BLOCK_TOKENS;
+    const float *keys = head, *v = keys + n * KV_BLOCK_TOKENS;
     float max[TILE_TOKENS], sum[TILE_TOKENS], old[TILE_TOKENS], new[TILE_TOKENS];
     int j0[TILE_TOKENS], j1[TILE_TOKENS];
     bool begins[TILE_TOKENS], alike = true; /* do all see the same keys of it? */
@@ -186,10 +172,79 @@ static void meet(struct walk *w, int32_t block, const float *keys, int64_t q0, i
     th->count.part_values += (uint64_t)r;
 }
 
-static const float *head_of_block(const struct walk *w, int32_t id) {
-    const struct kv_pool *kv = w->job->a->kv;
-    const int64_t head = (int64_t)w->job->a->layer * kv->n_kv_heads + w->kv_head;
-    return kv->base + (size_t)id * kv_block_floats(kv) + (size_t)head * kv_head_floats(kv);
+/* ---- over a cache in bf16 ---- */
+
+/* Tiles lie where they lie for the whole chunk: queries [k TILE_TOKENS, (k + 1) TILE_TOKENS). */
+static uint32_t *pairs_tile(const struct walk *w, int64_t q) {
+    const int64_t words = (w->head_dim + 1) / 2 * ATTENTION_STRIDE;
+    return w->th->query_pairs + q / TILE_TOKENS * words + q % TILE_TOKENS;
+}
+
+/* Turn the queries of a chunk, and begin: their first blocks are merged with nothing. */
+static void begin_pairs(const struct walk *w, int64_t n) {
+    const struct attention_args *a = w->job->a;
+    struct cpu_thread *th = w->th;
+    for (int64_t q0 = 0; q0 < n; q0 += TILE_TOKENS) {
+        const float *rows[TILE_TOKENS];
+        const int r = n - q0 < TILE_TOKENS ? (int)(n - q0) : TILE_TOKENS;
+        for (int t = 0; t < r; t++) {
+            const int64_t q = q0 + t;
+            const struct batch_row *row = row_of(w, q);
+            rows[t] = a->q + w->order[q / w->job->group] * a->ldq + head_offset(w, q);
+            th->key_from[q] = first_key(a, row);
+            th->key_end[q] = row->visible_end;
+            th->max[q] = -INFINITY;
+            th->sum[q] = 0.0f;
+        }
+        w->job->s->be->ks.attention.turn(pairs_tile(w, q0), ATTENTION_STRIDE, rows, r, w->head_dim);
+    }
+    memset(th->o, 0, (size_t)(n * w->head_dim) * sizeof(*th->o));
+}
+
+/* meet() for queries of one tile. */
+static void meet_pairs(struct walk *w, int32_t block, const void *head, int64_t q0, int r,
+                       struct fetch *next) {
+    const struct kernel_set *ks = &w->job->s->be->ks;
+    const struct attention_kernels *pairs = &ks->attention;
+    struct cpu_thread *th = w->th;
+    const uint32_t *v = (const void *)((const char *)head + kv_key_bytes(w->job->a->kv));
+    float max[TILE_TOKENS], sum[TILE_TOKENS], old[TILE_TOKENS], new[TILE_TOKENS];
+    int j0[TILE_TOKENS], j1[TILE_TOKENS];
+    for (int t = 0; t < r; t++) {
+        const int32_t base = block * KV_BLOCK_TOKENS;
+        const int32_t from = th->key_from[q0 + t] - base, to = th->key_end[q0 + t] - base;
+        j0[t] = from > 0 ? from : 0;
+        j1[t] = to < KV_BLOCK_TOKENS ? to : KV_BLOCK_TOKENS;
+    }
+    fetch_piece(next);
+    pairs->scores(th->scores, pairs_tile(w, q0), r, head, w->head_dim);
+    pairs->weigh(th->weight_pairs, th->scores, r, j0, j1, w->job->a->scale, max, sum);
+    fetch_piece(next);
+    ks->combine(th->max + q0, th->sum + q0, max, sum, r, old, new);
+    pairs->values(th->o + q0 * w->head_dim, th->weight_pairs, r, v, w->head_dim, j0, j1, old, new);
+}
+
+/* ---- the walk ---- */
+
+static const void *head_of_block(const struct walk *w, int32_t id) {
+    return kv_head_at(w->job->a->kv, id, w->job->a->layer, w->kv_head);
+}
+
+static bool in_pairs(const struct walk *w) {
+    return w->job->a->kv->dtype == DTYPE_BF16;
+}
+
+/* Where tile i of the queries [q0, q0 + n) begins: cut evenly, no tile waits on one chain; or as
+ * the chunk's tiles lie. */
+static int64_t tile_count(const struct walk *w, int64_t q0, int64_t n) {
+    if (in_pairs(w)) return (q0 + n - 1) / TILE_TOKENS - q0 / TILE_TOKENS + 1;
+    return (n + TILE_TOKENS - 1) / TILE_TOKENS;
+}
+static int64_t tile_start(const struct walk *w, int64_t q0, int64_t n, int64_t i) {
+    if (i == 0) return q0;
+    const int64_t count = tile_count(w, q0, n);
+    if (i == count) return q0 + n;
+    return in_pairs(w) ? (q0 / TILE_TOKENS + i) * TILE_TOKENS : q0 + i * n / count;
 }
 
 static bool sees(const struct attention_args *a, const struct batch_row *row, int32_t block) {
@@ -214,20 +269,18 @@ static void visit(struct walk *w, int32_t block) {
             w->th->count.shared_reads++;
         else
             w->th->count.unshared_reads++;
-        const float *keys = head_of_block(w, id);
+        const void *head = head_of_block(w, id);
         const int64_t q0 = (int64_t)i * w->job->group;
         const int64_t n = (int64_t)(end - i) * w->job->group;
-        const int64_t n_tiles = (n + TILE_TOKENS - 1) / TILE_TOKENS;
+        const int64_t n_tiles = tile_count(w, q0, n);
         struct fetch next = {0};
         if (block + 1 < end_block(row)) {
-            const size_t bytes = kv_head_floats(a->kv) * sizeof(float);
-            next.at = (const char *)head_of_block(w, a->block_tables[row->seq][block + 1]);
-            next.end = next.at + bytes;
-            next.piece = (ptrdiff_t)(bytes / CACHE_LINE / (size_t)(2 * n_tiles) + 1) * CACHE_LINE;
+            const void *at = head_of_block(w, a->block_tables[row->seq][block + 1]);
+            next = fetch_begin(at, kv_head_bytes(a->kv), 2 * n_tiles);
         }
         for (int64_t t = 0; t < n_tiles; t++) {
-            const int64_t from = t * n / n_tiles, to = (t + 1) * n / n_tiles;
-            meet(w, block, keys, q0 + from, (int)(to - from), &next);
+            const int64_t from = tile_start(w, q0, n, t), to = tile_start(w, q0, n, t + 1);
+            (in_pairs(w) ? meet_pairs : meet)(w, block, head, from, (int)(to - from), &next);
         }
     }
 }
@@ -247,7 +300,10 @@ static void do_chunk(void *ctx, int64_t item, int thread) {
         .head_dim = a->kv->head_dim,
     };
     const int64_t n_queries = (int64_t)w.n_rows * job->group;
-    memset(w.th->tile_end, 0, (size_t)n_queries * sizeof(*w.th->tile_end));
+    if (in_pairs(&w))
+        begin_pairs(&w, n_queries);
+    else
+        memset(w.th->tile_end, 0, (size_t)n_queries * sizeof(*w.th->tile_end));
     int32_t from = INT32_MAX, to = 0;
     for (int32_t i = 0; i < w.n_rows; i++) {
         const struct batch_row *row = &a->rows[w.order[i]];
@@ -258,13 +314,15 @@ static void do_chunk(void *ctx, int64_t item, int thread) {
         visit(&w, block);
     for (int64_t q = 0; q < n_queries; q++) {
         float *out = a->out + w.order[q / job->group] * a->ldo + head_offset(&w, q);
-        s->be->ks.divide(out, w.th->o + q * w.head_dim, w.th->sum[q], w.head_dim);
+        (in_pairs(&w) ? s->be->ks.attention.settle
+                      : s->be->ks.divide)(out, w.th->o + q * w.head_dim, w.th->sum[q], w.head_dim);
     }
 }
 
 void cpu_attention(struct stream *stream, const struct attention_args *a) {
     struct cpu_stream *s = cpu_stream_of(stream);
     assert(a->m <= s->limits.max_rows && a->kv->head_dim <= s->limits.head_dim);
+    assert(stream->be->ops->caches(stream->be, a->kv->dtype));
     if (a->m <= 0) return;
     struct job job = {.s = s, .a = a, .group = a->n_heads / a->kv->n_kv_heads};
     job.n_chunks = plan(s, a, job.group);

@@ -18,26 +18,32 @@ void kernels_init(struct kernel_set *ks, enum cpu_isa isa) {
     kernels_ref_full(&ks->full);
     kernels_ref_speech(&ks->speech);
     kernels_ref_int8(&ks->int8);
+    kernels_ref_groups(&ks->groups);
 #if defined(__x86_64__)
     if (isa == CPU_ISA_AVX2) {
         kernels_init_avx2(ks);
         kernels_avx2_full(&ks->full);
         kernels_avx2_speech(&ks->speech);
         kernels_avx2_int8(&ks->int8);
+        kernels_avx2_groups(&ks->groups);
     }
     if (isa >= CPU_ISA_AVX512) {
         kernels_init_avx512(ks);
         kernels_avx512_full(&ks->full);
         kernels_avx512_speech(&ks->speech);
-        if (cpu_has_vnni())
+        if (cpu_has_vnni()) {
             kernels_avx512vnni_int8(&ks->int8);
-        else
+            kernels_avx512vnni_groups(&ks->groups);
+        } else {
             kernels_avx2_int8(&ks->int8);
+            kernels_avx2_groups(&ks->groups);
+        }
     }
     if (isa == CPU_ISA_AVX512BF16) {
         kernels_init_ref_pairs(ks);
         kernels_init_avx512bf16(ks);
         kernels_avx512bf16_full(&ks->full);
+        kernels_avx512bf16_attention(&ks->attention);
     }
 #else
     (void)isa;
@@ -62,6 +68,11 @@ static const char *describe(const struct backend *be) {
 static size_t memory_bytes(const struct backend *be) {
     (void)be;
     return cpu_memory_bytes();
+}
+
+static bool caches(const struct backend *be, enum dtype dtype) {
+    const struct kernel_set *ks = &((const struct cpu_backend *)(const void *)be)->ks;
+    return dtype == DTYPE_F32 || (dtype == DTYPE_BF16 && ks->attention.scores);
 }
 
 /* Zeroed by the system, so that pages never touched take no memory; the block's own address lies
@@ -150,6 +161,16 @@ static uint32_t *pairs(struct layout *l, const struct cpu_stream *s, int64_t col
     return words;
 }
 
+/* The input of quantised weights. */
+static void lay_out_groups(struct layout *l, struct cpu_stream *s) {
+    const int64_t k = s->limits.max_k;
+    void *pairs_of_16 = floats(l, k / 2 + k % 2, s->max_tokens);
+    s->turned_groups = (struct group_input){.pairs = pairs_of_16,
+                                            .scale = floats(l, 1, s->max_tokens),
+                                            .sum16 = floats(l, k / 16 + 1, s->max_tokens),
+                                            .sum32 = floats(l, k / 32 + 1, s->max_tokens)};
+}
+
 /* Words of four columns, if there are weights of eight bits. */
 static uint32_t *words_of_int8(struct layout *l, const struct cpu_stream *s, int64_t cols,
                                int64_t n) {
@@ -175,10 +196,18 @@ static void lay_out_full(struct layout *l, struct cpu_full *t, const struct cpu_
     t->sum = floats(l, 1, lanes);
 }
 
+static void lay_out_pairs(struct layout *l, struct cpu_thread *t, const struct cpu_stream *s) {
+    const int64_t tiles = (s->max_chunk + TILE_TOKENS - 1) / TILE_TOKENS;
+    t->query_pairs = pairs(l, s, s->limits.head_dim, tiles * ATTENTION_STRIDE);
+    t->weight_pairs = pairs(l, s, KV_BLOCK_TOKENS, TILE_TOKENS);
+    t->key_from = part(l, (uint64_t)s->max_chunk, sizeof(int32_t));
+    t->key_end = part(l, (uint64_t)s->max_chunk, sizeof(int32_t));
+}
+
 static void lay_out_thread(struct layout *l, struct cpu_thread *t, const struct cpu_stream *s) {
     const int64_t head_dim = s->limits.head_dim;
     t->panel = floats(l, PACK_COLS, PANEL_ROWS);
-    t->panel_pairs = pairs(l, s, PACK_COLS, PANEL_ROWS);
+    t->panel_pairs = part(l, (uint64_t)PACK_COLS / 2 * PANEL_ROWS, sizeof(uint32_t));
     t->acc[0] = floats(l, BLOCK_TOKENS, PANEL_ROWS);
     t->acc[1] = floats(l, BLOCK_TOKENS, PANEL_ROWS);
     t->rows = floats(l, STREAM_TOKENS, s->row_stride);
@@ -188,6 +217,7 @@ static void lay_out_thread(struct layout *l, struct cpu_thread *t, const struct 
     t->max = floats(l, 1, s->max_chunk);
     t->sum = floats(l, 1, s->max_chunk);
     t->tile_end = part(l, (uint64_t)s->max_chunk, sizeof(int32_t));
+    if (s->be->ks.attention.scores) lay_out_pairs(l, t, s);
     if (s->limits.max_full_rows > 0) lay_out_full(l, &t->full, s);
     if (s->limits.max_frames > 0) t->speech = floats(l, 2, s->limits.max_frames + head_dim);
 }
@@ -219,6 +249,7 @@ static void lay_out(struct layout *l, struct cpu_stream *s) {
     }
     s->turned = floats(l, s->max_tokens, lim->max_k);
     s->turned_pairs = pairs(l, s, lim->max_k, s->max_tokens);
+    lay_out_groups(l, s);
     s->turned_int8 = words_of_int8(l, s, lim->max_k, s->max_tokens);
     if (s->be->base.weights != WEIGHTS_STORED) s->int8_scales = floats(l, 1, s->max_tokens);
     s->post = floats(l, lim->max_rows, lim->max_k);
@@ -397,6 +428,7 @@ static const struct backend_ops cpu_ops = {
     .destroy = destroy,
     .describe = describe,
     .memory_bytes = memory_bytes,
+    .caches = caches,
     .alloc = device_alloc,
     .free = device_free,
     .upload = upload,

@@ -13,7 +13,7 @@
 #include "tensor/cpu/kernels.h"
 
 enum {
-    BLOCK_TILES = 20, /* token tiles that one packed panel serves */
+    BLOCK_TILES = 44, /* token tiles that one packed panel serves */
     BLOCK_TOKENS = BLOCK_TILES * TILE_TOKENS,
     PACK_COLS = 2 * PANEL_COLS, /* columns of a panel in memory: 64 KiB of f32 */
     QUERY_CHUNK = 48,           /* queries that walk the keys together */
@@ -21,6 +21,24 @@ enum {
     FULL_KEYS = 96,             /* keys of a block of full_attention: part of its definition */
     FULL_PANELS = 8,            /* query panels that meet a block together */
 };
+
+/* Memory that is wanted soon, fetched a piece at a time while something else is worked on: the
+ * processor does not foresee it, and all at once would fill its queues. */
+struct fetch {
+    const char *at, *end;
+    ptrdiff_t piece; /* bytes, a multiple of the cache line */
+};
+enum { FETCH_LINE = 64 };
+static inline struct fetch fetch_begin(const void *at, size_t bytes, int64_t pieces) {
+    const char *from = at;
+    const ptrdiff_t lines = (ptrdiff_t)(bytes / FETCH_LINE) / (ptrdiff_t)pieces + 1;
+    return (struct fetch){.at = from, .end = from + bytes, .piece = lines * FETCH_LINE};
+}
+static inline void fetch_piece(struct fetch *f) {
+    const char *stop = f->end - f->at < f->piece ? f->end : f->at + f->piece;
+    for (; f->at < stop; f->at += FETCH_LINE)
+        __builtin_prefetch(f->at, 0, 2);
+}
 
 struct cpu_backend {
     struct backend base;
@@ -42,8 +60,8 @@ struct cpu_full {
 
 /* One thread's scratch. */
 struct cpu_thread {
-    float *panel;          /* [PACK_COLS][PANEL_ROWS] */
-    uint32_t *panel_pairs; /* [PACK_COLS / 2][PANEL_ROWS]; NULL like the kernels that fill it */
+    float *panel;          /* [PACK_COLS][PANEL_ROWS]; or scales of groups */
+    uint32_t *panel_pairs; /* [PACK_COLS / 2][PANEL_ROWS]: of bf16 or of groups */
     float *acc[2];         /* [BLOCK_TOKENS][PANEL_ROWS] */
     float *rows;           /* [STREAM_TOKENS][row_stride]: rows after their norm */
     float *q;              /* attention: turned query tiles, [chunk][head_dim] */
@@ -51,7 +69,11 @@ struct cpu_thread {
     float *scores;         /* [TILE_TOKENS][KV_BLOCK_TOKENS] */
     float *max, *sum;      /* [chunk] */
     int32_t *tile_end;     /* [chunk]: end of the turned tile that begins at a query, else 0 */
-    float *speech;         /* rel_attention: a query twice, two rows of scores */
+    /* The same over a cache in bf16; NULL like the kernels. */
+    uint32_t *query_pairs;       /* [tiles][(head_dim + 1) / 2][ATTENTION_STRIDE] */
+    uint32_t *weight_pairs;      /* [TILE_TOKENS][KV_BLOCK_TOKENS / 2] */
+    int32_t *key_from, *key_end; /* [chunk]: the positions that a query sees */
+    float *speech;               /* rel_attention: a query twice, two rows of scores */
     struct cpu_full full;
     struct cpu_counters count;
 };
@@ -77,9 +99,10 @@ struct cpu_stream {
     struct cpu_thread *threads;
     float *turned;          /* token tiles of a product's input, [max_tokens][max_k] */
     uint32_t *turned_pairs; /* the same in pairs, [max_tokens][(max_k + 1) / 2]; or NULL */
-    uint32_t *turned_int8;  /* the same in eight bits, [max_tokens][(max_k + 3) / 4]; or NULL */
-    float *int8_scales;     /* with it: [max_tokens] */
-    float *post;            /* output before its post norm, [max_tokens][max_k] */
+    struct group_input turned_groups; /* the same for quantised weights, in 16 bits */
+    uint32_t *turned_int8; /* the same in eight bits, [max_tokens][(max_k + 3) / 4]; or NULL */
+    float *int8_scales;    /* with it: [max_tokens] */
+    float *post;           /* output before its post norm, [max_tokens][max_k] */
     struct rope_table rope[ROPE_TABLES];
     int rope_next;
     float *full_keys, *full_values; /* full_attention: [max_full_rows][n_heads][head_dim] */
@@ -124,6 +147,9 @@ void cpu_add_relu(struct stream *s, const struct add_relu_args *a);
 void cpu_patches(struct stream *s, const struct patches_args *a);
 void cpu_pool(struct stream *s, const struct pool_args *a);
 void cpu_linear(struct stream *s, const struct linear_args *a);
+/* The same for rows of x by index (NULL: 0, 1, 2, ...); softcap 0: none. */
+void cpu_product(struct stream *s, const struct linear_args *a, const int32_t *row_index,
+                 float softcap);
 void cpu_head(struct stream *s, const struct head_args *a);
 void cpu_rope_cache(struct stream *s, const struct rope_cache_args *a);
 void cpu_attention(struct stream *s, const struct attention_args *a);

@@ -6,7 +6,9 @@
  *
  * Two layouts meet in a product. A panel is PANEL_ROWS weight rows turned on their side and brought
  * to f32: panel[k][PANEL_ROWS]. A token tile is 1..TILE_TOKENS (a single one 1..STREAM_TOKENS)
- * rows of activations turned likewise: x[k][r]. The product of both is acc[r][PANEL_ROWS].
+ * rows of activations turned likewise: x[k][r]. The product of both is acc[r][PANEL_ROWS]. That is
+ * for the plain types F32, F16 and BF16; quantised weights meet integers (kernels_groups.h), those
+ * of eight bits as well (kernels_int8.h).
  */
 #ifndef TENSOR_CPU_KERNELS_H
 #define TENSOR_CPU_KERNELS_H
@@ -16,7 +18,9 @@
 
 #include "base/cpu.h"
 #include "tensor/backend.h"
+#include "tensor/cpu/kernels_attention.h"
 #include "tensor/cpu/kernels_full.h"
+#include "tensor/cpu/kernels_groups.h"
 #include "tensor/cpu/kernels_int8.h"
 #include "tensor/cpu/kernels_speech.h"
 
@@ -31,16 +35,16 @@ enum {
 struct kernel_set {
     const char *isa;
 
-    /* panel[i][j] = w[j][k0 + i], i < kn, j < n <= PANEL_ROWS; what lies at j >= n is anything. k0
-     * is a multiple of PANEL_COLS, kn of t's block. ahead: as many bytes as this call reads from w
-     * are fetched into the cache from there, in step; NULL: none. */
+    /* panel[i][j] = w[j][k0 + i], i < kn, j < n <= PANEL_ROWS; what lies at j >= n is anything. t
+     * is a plain type. ahead: as many bytes as this call reads from w are fetched into the cache
+     * from there, in step; NULL: none. */
     void (*pack)(float *panel, enum dtype t, const uint8_t *w, size_t row_bytes, int n, int64_t k0,
                  int64_t kn, const uint8_t *ahead);
     /* acc[t][j] = the chain over kn products x[i][t] panel[i][j], begun at 0 when first, else
      * carried on from acc. r = 1..STREAM_TOKENS tokens. */
     void (*tile)(float *acc, const float *x, int r, const float *panel, int64_t kn, bool first);
     /* Both at once for few tokens, without a panel in memory: acc as tile() begun at 0, n =
-     * PANEL_ROWS, all k columns. False: not for this type; nothing was done. */
+     * PANEL_ROWS, all k columns. False: not in this set; nothing was done. */
     bool (*stream)(float *acc, const float *x, int r, enum dtype t, const uint8_t *w,
                    size_t row_bytes, int64_t k, const uint8_t *ahead);
     /* How wide stream() wants the tile of so many tokens to be; the tokens beyond are of no use. */
@@ -91,7 +95,9 @@ struct kernel_set {
                    int j1, const float *a, const float *b);
     void (*divide)(float *y, const float *o, float l, int64_t n);
 
+    struct group_kernels groups;
     struct full_kernels full;
+    struct attention_kernels attention;
     struct speech_kernels speech;
     struct int8_kernels int8;
 };
@@ -110,7 +116,7 @@ void kernels_init_avx512bf16(struct kernel_set *ks); /* over all of avx512 and r
 void kernels_init_avx2_pack(struct kernel_set *ks);
 void kernels_init_avx512_pack(struct kernel_set *ks);
 
-/* The reference packing: every type, every n. Vector sets use it for what they lack. */
+/* The reference packing: any n and kn. Vector sets use it for less than full panels and steps. */
 void kernels_ref_pack(float *panel, enum dtype t, const uint8_t *w, size_t row_bytes, int n,
                       int64_t k0, int64_t kn, const uint8_t *ahead);
 void kernels_ref_pack_pairs(uint32_t *panel, const uint8_t *w, size_t row_bytes, int n, int64_t k0,

@@ -36,13 +36,16 @@ static inline size_t int8_panel_bytes(int64_t cols) {
 struct int8_scale {
     float scale, inverse;
 };
-static inline struct int8_scale int8_scale_of(uint32_t largest) {
+static inline struct int8_scale row_scale_of(uint32_t largest, float top) {
     float size;
     memcpy(&size, &largest, sizeof(size));
     if (largest >= 0x7f800000u) return (struct int8_scale){NAN, 0};
-    const float scale = size / 127.0f;
+    const float scale = size / top;
     if (scale < FLT_MIN) return (struct int8_scale){0, 0};
     return (struct int8_scale){scale, 1.0f / scale};
+}
+static inline struct int8_scale int8_scale_of(uint32_t largest) {
+    return row_scale_of(largest, 127.0f);
 }
 
 static inline uint32_t int8_magnitude(float x) {

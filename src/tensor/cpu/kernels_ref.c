@@ -11,18 +11,12 @@
 
 void kernels_ref_pack(float *panel, enum dtype t, const uint8_t *w, size_t row_bytes, int n,
                       int64_t k0, int64_t kn, const uint8_t *ahead) {
-    (void)ahead; /* the plain path fetches nothing in advance */
-    float row[PANEL_COLS];
-    const size_t skip = (size_t)(k0 / dtype_block_elems(t)) * dtype_block_bytes(t);
+    (void)ahead;                               /* the plain path fetches nothing in advance */
+    const size_t bytes = dtype_block_bytes(t); /* of one element: t is a plain type */
     for (int j = 0; j < n; j++) {
-        const uint8_t *src = w + (size_t)j * row_bytes + skip;
-        for (int64_t i0 = 0; i0 < kn; i0 += PANEL_COLS) {
-            const int64_t in = kn - i0 < PANEL_COLS ? kn - i0 : PANEL_COLS;
-            dequantize(t, src, row, in);
-            src += (size_t)(in / dtype_block_elems(t)) * dtype_block_bytes(t);
-            for (int64_t i = 0; i < in; i++)
-                panel[(i0 + i) * PANEL_ROWS + j] = row[i];
-        }
+        const uint8_t *src = w + (size_t)j * row_bytes + (size_t)k0 * bytes;
+        for (int64_t i = 0; i < kn; i++)
+            dequantize(t, src + (size_t)i * bytes, &panel[i * PANEL_ROWS + j], 1);
     }
     for (int64_t i = 0; i < kn && n < PANEL_ROWS; i++)
         memset(panel + i * PANEL_ROWS + n, 0, (size_t)(PANEL_ROWS - n) * sizeof(float));

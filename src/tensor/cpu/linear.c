@@ -1,7 +1,9 @@
 /*
  * linear.c - products with what stands before and after them. First the input is turned into token
- * tiles (its norm taken on the way), then threads claim panels of weight rows. A thread brings a
- * panel to f32 piece by piece and multiplies each piece by all tiles of its token block, carrying
+ * tiles (its norm taken on the way), in each form that one of the weights asks for: f32 for plain
+ * types, pairs of bf16 for bf16 where the set has their products, integers of 16 bits for quantised
+ * types, of 8 for int8. Then threads claim panels of weight rows. A thread brings a panel to the
+ * weight's form piece by piece and multiplies each piece by all tiles of its token block, carrying
  * the accumulators on; what follows the product is done while they are in the cache.
  *
  * A thread claims one item ahead, because with few tokens the weights come from memory once and in
@@ -14,7 +16,7 @@
 #include "tensor/cpu/cpu.h"
 
 enum {
-    FETCH_AHEAD_TOKENS = 2 * TILE_TOKENS, /* above, arithmetic hides the memory */
+    FETCH_AHEAD_TOKENS = 2 * TILE_TOKENS, /* above, fetched between tiles, not by kernels */
     ITEMS_A_THREAD = 4,                   /* below, token blocks are made smaller */
 };
 
@@ -23,8 +25,9 @@ struct product {
     const struct linear_args *a;
     const int32_t *row_index; /* rows of x; NULL: 0, 1, 2, ... */
     float softcap;
-    float *post;                            /* where w x goes when a post norm follows */
-    bool some_plain, some_pairs, some_int8; /* the forms of the input that the weights ask for */
+    float *post; /* where w x goes when a post norm follows */
+    /* The forms of the input that the weights ask for. */
+    bool some_plain, some_pairs, some_groups, some_minima, some_int8;
     int64_t n_tiles, n_blocks;
     int64_t width;   /* of the tile when there is only one: some tokens may be there for nothing */
     int64_t n_units; /* panels, or pairs of panels of gate and up */
@@ -66,6 +69,29 @@ static uint32_t *turned_pairs(const struct product *p, int64_t start, int64_t n,
     return p->s->turned_pairs + start * ((p->a->k + 1) / 2) + n / 2 * width;
 }
 
+static bool in_groups(const struct tensor *w) {
+    return quant_form(w->dtype).group > 0;
+}
+
+static struct group_input turned_groups(const struct product *p, int64_t start, int64_t n,
+                                        int width) {
+    const struct group_input *all = &p->s->turned_groups;
+    const int64_t k = p->a->k;
+    struct group_input x = {.pairs = all->pairs + start * (k / 2) + n / 2 * width,
+                            .scale = all->scale + start};
+    if (!p->some_minima) return x;
+    x.sum16 = all->sum16 + start * (k / 16) + n / 16 * width;
+    x.sum32 = all->sum32 + start * (k / 32) + n / 32 * width;
+    return x;
+}
+
+/* A panel of groups lies in the space of the two other kinds. */
+static struct group_panel panel_groups(const struct cpu_thread *th) {
+    return (struct group_panel){.pairs = th->panel_pairs,
+                                .scale = th->panel,
+                                .bias = th->panel + PACK_COLS / GROUP_COLS * PANEL_ROWS};
+}
+
 static uint32_t *turned_int8(const struct product *p, int64_t start) {
     return p->s->turned_int8 + start * int8_words(p->a->k);
 }
@@ -77,6 +103,10 @@ static void turn(const struct product *p, int64_t start, const float *x, int64_t
     const int64_t k = p->a->k, stride = p->s->row_stride;
     if (p->some_plain) ks->turn(turned(p, start, 0, width), x, ldx, width, k);
     if (p->some_pairs) ks->turn_pairs(turned_pairs(p, start, 0, width), x, ldx, width, k);
+    if (p->some_groups) {
+        const struct group_input to = turned_groups(p, start, 0, width);
+        ks->groups.turn(&to, x, ldx, width, k);
+    }
     if (!p->some_int8) return;
     int8_t *q = (int8_t *)(void *)space;
     const size_t ldq = (size_t)stride * sizeof(*space);
@@ -166,6 +196,10 @@ static bool stream(const struct product *p, const struct panel *q, float *acc,
     if (in_pairs(p, q->w))
         return ks->stream_pairs(acc, turned_pairs(p, 0, 0, r), r, panel_data(q), row_bytes, k,
                                 ahead);
+    if (in_groups(q->w)) {
+        const struct group_input x = turned_groups(p, 0, 0, r);
+        return ks->groups.stream(acc, &x, r, q->w->dtype, panel_data(q), row_bytes, k, ahead);
+    }
     return ks->stream(acc, turned(p, 0, 0, r), r, q->w->dtype, panel_data(q), row_bytes, k, ahead);
 }
 
@@ -181,8 +215,11 @@ static void pack(const struct product *p, const struct panel *q, int64_t k0, int
                  struct cpu_thread *th, const uint8_t *ahead) {
     const struct kernel_set *ks = &p->s->be->ks;
     const size_t row_bytes = q->w->row_bytes;
+    const struct group_panel groups = panel_groups(th);
     if (q->w->turned)
         copy_turned(th->panel, q, k0, kn);
+    else if (in_groups(q->w))
+        ks->groups.pack(&groups, q->w->dtype, panel_data(q), row_bytes, q->n, k0, kn, ahead);
     else if (in_pairs(p, q->w))
         ks->pack_pairs(th->panel_pairs, panel_data(q), row_bytes, q->n, k0, kn, ahead);
     else
@@ -194,10 +231,16 @@ static void multiply_tile(const struct product *p, const struct panel *q, int64_
     const struct kernel_set *ks = &p->s->be->ks;
     const int64_t start = tile_start(p, tile);
     const int r = tile_width(p, tile);
-    if (in_pairs(p, q->w))
+    if (in_groups(q->w)) {
+        const struct group_input x = turned_groups(p, start, k0, r);
+        const struct group_panel panel = panel_groups(th);
+        const bool last = k0 + kn == p->a->k;
+        ks->groups.tile(acc, &x, r, &panel, quant_form(q->w->dtype), kn, k0 == 0, last);
+    } else if (in_pairs(p, q->w)) {
         ks->tile_pairs(acc, turned_pairs(p, start, k0, r), r, th->panel_pairs, kn, k0 == 0);
-    else
+    } else {
         ks->tile(acc, turned(p, start, k0, r), r, th->panel, kn, k0 == 0);
+    }
 }
 
 static void multiply_int8(const struct product *p, const struct panel *q, int64_t tile0,
@@ -230,13 +273,21 @@ static void multiply(const struct product *p, const struct panel *q, int64_t blo
         return;
     }
     th->count.packed[t]++;
+    struct fetch next = {0};
+    if (ahead && p->a->m > FETCH_AHEAD_TOKENS) { /* between tiles, of which there are many */
+        const int64_t pieces = (tile1 - tile0) * ((k + PACK_COLS - 1) / PACK_COLS);
+        next = fetch_begin(ahead, (size_t)PANEL_ROWS * q->w->row_bytes, pieces);
+        ahead = NULL;
+    }
     const int64_t step = p->n_tiles == 1 ? PANEL_COLS : PACK_COLS;
     for (int64_t k0 = 0; k0 < k; k0 += step) {
         const int64_t kn = k - k0 < step ? k - k0 : step;
         pack(p, q, k0, kn, th, ahead);
         if (ahead) ahead += (size_t)(kn / dtype_block_elems(t)) * dtype_block_bytes(t) * PANEL_ROWS;
-        for (int64_t i = tile0; i < tile1; i++)
+        for (int64_t i = tile0; i < tile1; i++) {
             multiply_tile(p, q, i, k0, kn, th, acc + (tile_start(p, i) - token0) * PANEL_ROWS);
+            fetch_piece(&next);
+        }
         th->count.tiles += (uint64_t)(tile1 - tile0);
     }
 }
@@ -281,15 +332,14 @@ static void do_item(const struct product *p, int64_t item, int64_t next, int thr
     const int64_t token0 = tile_start(p, block_start(p, block));
     const int64_t m = tile_start(p, block_start(p, block + 1)) - token0;
     const int n_panels = gated(p->a->act) ? 2 : 1;
-    const bool fetch = p->a->m <= FETCH_AHEAD_TOKENS;
     struct panel q[2];
     for (int i = 0; i < n_panels; i++)
         q[i] = unit_panel(p, unit, i);
     for (int i = 0; i < n_panels; i++) {
         const uint8_t *ahead = NULL;
-        if (fetch && i + 1 < n_panels) {
+        if (i + 1 < n_panels) {
             ahead = panel_data(&q[i + 1]);
-        } else if (fetch && next < p->n_items) {
+        } else if (next < p->n_items) {
             struct panel after = unit_panel(p, next % p->n_units, 0);
             ahead = panel_data(&after);
         }
@@ -330,6 +380,17 @@ static void finish_row(void *ctx, int64_t i, int thread) {
     ks->add(y, residual, x, n);
 }
 
+/* Of the one tile: what the kernels that go without a panel take. */
+static int64_t stream_width(const struct product *p) {
+    int64_t width = p->a->m;
+    if (p->some_plain || p->some_pairs) width = p->s->be->ks.stream_width[width];
+    if (!p->some_groups || width > GROUP_STREAM_TOKENS) return width;
+    int64_t power = 1;
+    while (power < width)
+        power *= 2;
+    return power;
+}
+
 static void run(struct product *p) {
     const struct linear_args *a = p->a;
     struct cpu_stream *s = p->s;
@@ -344,13 +405,16 @@ static void run(struct product *p) {
             p->some_int8 = true;
         else if (in_pairs(p, a->w[i]))
             p->some_pairs = true;
+        else if (in_groups(a->w[i]))
+            p->some_groups = true;
         else
             p->some_plain = true;
+        if (quant_form(a->w[i]->dtype).minima) p->some_minima = true;
     }
     assert(!p->some_int8 || s->turned_int8);
-    const bool one_tile = a->m <= STREAM_TOKENS, exact = !p->some_plain && !p->some_pairs;
+    const bool one_tile = a->m <= STREAM_TOKENS;
     p->n_tiles = one_tile ? 1 : (a->m + TILE_TOKENS - 1) / TILE_TOKENS;
-    p->width = one_tile ? exact ? a->m : s->be->ks.stream_width[a->m] : 0;
+    p->width = one_tile ? stream_width(p) : 0;
     p->n_units = panels_of(a->w[0]);
     for (int i = 1; i < a->n_weights && !gated(a->act); i++)
         p->n_units += panels_of(a->w[i]);
@@ -367,25 +431,13 @@ static void run(struct product *p) {
     if (p->post) pool_run(pool, a->m, finish_row, p);
 }
 
-void cpu_linear(struct stream *stream, const struct linear_args *a) {
-    struct product p = {.s = cpu_stream_of(stream), .a = a};
+void cpu_product(struct stream *stream, const struct linear_args *a, const int32_t *row_index,
+                 float softcap) {
+    struct product p = {
+        .s = cpu_stream_of(stream), .a = a, .row_index = row_index, .softcap = softcap};
     run(&p);
 }
 
-void cpu_head(struct stream *stream, const struct head_args *h) {
-    const struct linear_args a = {
-        .x = h->x,
-        .m = h->n,
-        .k = h->k,
-        .ldx = h->ldx,
-        .norm = h->norm,
-        .norm_eps = h->norm_eps,
-        .n_weights = 1,
-        .w = {h->w},
-        .y = {h->logits},
-        .ldy = {h->ld_logits},
-    };
-    struct product p = {
-        .s = cpu_stream_of(stream), .a = &a, .row_index = h->row_index, .softcap = h->softcap};
-    run(&p);
+void cpu_linear(struct stream *stream, const struct linear_args *a) {
+    cpu_product(stream, a, NULL, 0);
 }

@@ -26,6 +26,10 @@ static double rate(struct pool *pool, pool_fn chains, double lanes) {
 #define CLEAR(n)     "vxorps %%xmm" #n ", %%xmm" #n ", %%xmm" #n "\n\t"
 #define FMA(reg, n)  "vfmadd231ps %%" reg "0, %%" reg "1, %%" reg #n "\n\t"
 #define PAIR(reg, n) "vdpbf16ps %%" reg "0, %%" reg "1, %%" reg #n "\n\t"
+#define TWO(reg, n)  "vpdpwssd %%" reg "0, %%" reg "1, %%" reg #n "\n\t"
+#define MADD(reg, n)                                                                               \
+    "vpmaddwd %%" reg "0, %%" reg "1, %%" reg "14\n\t"                                             \
+    "vpaddd %%" reg "14, %%" reg #n ", %%" reg #n "\n\t"
 #define FOUR(reg, n) "vpdpbusd %%" reg "0, %%" reg "1, %%" reg #n "\n\t"
 #define TWELVE(op, reg)                                                                            \
     op(reg, 2) op(reg, 3) op(reg, 4) op(reg, 5) op(reg, 6) op(reg, 7) op(reg, 8) op(reg, 9)        \
@@ -40,12 +44,14 @@ static double rate(struct pool *pool, pool_fn chains, double lanes) {
                          : "+r"(loops)                                                             \
                          :                                                                         \
                          : "cc", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7",   \
-                           "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13");                    \
+                           "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14");           \
     }
 
 CHAINS_OF(fma_256, FMA, "ymm")
 CHAINS_OF(fma_512, FMA, "zmm")
 CHAINS_OF(pairs_512, PAIR, "zmm")
+CHAINS_OF(twos_512, TWO, "zmm")
+CHAINS_OF(madds_256, MADD, "ymm")
 CHAINS_OF(fours_512, FOUR, "zmm")
 
 double roof_fma(struct pool *pool, enum cpu_isa isa) {
@@ -55,6 +61,12 @@ double roof_fma(struct pool *pool, enum cpu_isa isa) {
 
 double roof_pairs(struct pool *pool, enum cpu_isa isa) {
     return isa == CPU_ISA_AVX512BF16 ? rate(pool, pairs_512, 32) : roof_fma(pool, isa);
+}
+
+double roof_int16(struct pool *pool, enum cpu_isa isa) {
+    if (isa == CPU_ISA_REF) return 0;
+    return isa >= CPU_ISA_AVX512 && cpu_has_vnni() ? rate(pool, twos_512, 32)
+                                                   : rate(pool, madds_256, 16);
 }
 
 double roof_int8(struct pool *pool) {
@@ -68,6 +80,11 @@ double roof_fma(struct pool *pool, enum cpu_isa isa) {
 
 double roof_pairs(struct pool *pool, enum cpu_isa isa) {
     return roof_fma(pool, isa);
+}
+
+double roof_int16(struct pool *pool, enum cpu_isa isa) {
+    (void)pool, (void)isa;
+    return 0;
 }
 
 double roof_int8(struct pool *pool) {

@@ -16,6 +16,9 @@
 double roof_fma(struct pool *pool, enum cpu_isa isa);
 /* The same of products of bf16 pairs, where the set has them; else roof_fma's. */
 double roof_pairs(struct pool *pool, enum cpu_isa isa);
+/* The same of products of 16 bits, as that set's products of quantised weights have them; 0 for
+ * ref. */
+double roof_int16(struct pool *pool, enum cpu_isa isa);
 /* The same of products of eight bits with VNNI; 0 where the processor lacks it. */
 double roof_int8(struct pool *pool);
 

@@ -395,7 +395,8 @@ static void a_projector_file_gives_a_gguf_sight(void **state) {
     assert_ok(attach(&l, gguf_text, gguf_old));
     got = sight_see(&l, pixels, 2);
     want = sight_golden(&g, "q8_0.features", &n);
-    if (!sight_rounds()) assert_close(got, want, (size_t)n, sight_bound * sight_largest(want, n));
+    /* Blocks meet activations of 16 bits: found 3.9e-5. */
+    if (!sight_rounds()) assert_close(got, want, (size_t)n, 2e-4 * sight_largest(want, n));
     mem_free(got);
     loaded_release(&l);
     golden_release(&g);
