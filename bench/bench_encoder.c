@@ -1,7 +1,7 @@
 /*
  * bench_encoder.c - texts through an encoder: tokens a second of a checkpoint over the ids in a
- * file, one text a line, or over texts of random ids and the lengths of sentences. The median and
- * the best of rounds.
+ * file, one text a line, or over texts of random ids and the lengths of sentences, none longer than
+ * the model has positions. The median and the best of rounds.
  *
  *     bench_encoder MODEL [threads] [rounds] [rows of a step, 0: chosen] [file of ids]
  */
@@ -69,12 +69,14 @@ static void read_texts(struct texts *t, const char *path) {
     fclose(f);
 }
 
-static void make_texts(struct texts *t, int64_t vocab) {
+static void make_texts(struct texts *t, int64_t vocab, int32_t positions) {
+    const int longest = positions < LONGEST ? positions : LONGEST;
+    const int shortest = longest < SHORTEST ? longest : SHORTEST;
     struct rng r;
     rng_init(&r, 1, "texts", 5);
     for (int i = 0; i < N_TEXTS; i++) {
         const size_t first = t->n_ids;
-        const int n = SHORTEST + (int)(rng_uniform(&r) * (LONGEST - SHORTEST + 1));
+        const int n = shortest + (int)(rng_uniform(&r) * (longest - shortest + 1));
         for (int k = 0; k < n; k++)
             add_id(t, (int32_t)(rng_uniform(&r) * (double)vocab));
         end_text(t, first);
@@ -106,7 +108,7 @@ int main(int argc, char **argv) {
     if (argc > 5)
         read_texts(&t, argv[5]);
     else
-        make_texts(&t, model->info.vocab_size);
+        make_texts(&t, model->info.vocab_size, model->info.max_position_embeddings);
     size_t at = 0;
     for (size_t i = 0; i < t.n; i++) {
         t.list[i].ids = t.ids + at;

@@ -12,6 +12,23 @@ static void check(bool holds) {
     if (!holds) abort();
 }
 
+/* What is decided in its first half is what the whole says. */
+static void check_decided(const struct extraction *e, const struct choices *c, const char *text) {
+    struct arena a = {0};
+    size_t half = strlen(text) / 2;
+    while (half > 0 && ((unsigned char)text[half] & 0xC0) == 0x80)
+        half--;
+    const char *beginning = arena_strndup(&a, text, half), *before, *after;
+    karma_parse how_before, how_after;
+    if (beginning && e->decided && e->decided(beginning, c)) {
+        check(extraction_may_decide(beginning));
+        check(e->read(&a, beginning, c, &before, &how_before) == KARMA_OK);
+        check(e->read(&a, text, c, &after, &how_after) == KARMA_OK);
+        check(how_before == how_after && strcmp(before, after) == 0);
+    }
+    arena_release(&a);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static const struct choices c = {
         .count = 4,
@@ -31,6 +48,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
             check(prediction[1] == '\0' && choices_of_label(&c, prediction[0]) >= 0);
         else if (prediction[0])
             check(strstr(text, prediction) != NULL);
+        check_decided(e, &c, text);
     }
     mem_free(text);
     arena_release(&a);

@@ -79,6 +79,18 @@ KARMA_API const char *karma_parse_name(karma_parse p);
 KARMA_API karma_status karma_dataset_extract(karma_dataset *d, size_t i, const char *text,
                                              const char **prediction, karma_parse *how);
 
+/* Whatever follows text, the beginning of an answer to sample i in whole characters: will
+ * karma_dataset_extract() read the same? A true is sure. false also where the rule cannot tell. */
+KARMA_API karma_status karma_dataset_decided(karma_dataset *d, size_t i, const char *text,
+                                             bool *decided);
+/* Can it ever be true: is the rule one that stops reading? */
+KARMA_API bool karma_dataset_can_decide(const karma_dataset *d);
+
+/* The options of sample i: letters ("A") and texts, [n]. *n 0: it is no multiple-choice question.
+ * Lent as the sample is. */
+KARMA_API karma_status karma_dataset_choices(karma_dataset *d, size_t i, const char *const **labels,
+                                             const char *const **texts, size_t *n);
+
 /* The documents of a retrieval set: its samples are queries, ranked against these (see
  * karma_model_set_corpus). Lent by d; *n 0 for other sets. */
 KARMA_API void karma_dataset_corpus(const karma_dataset *d, const char *const **ids,

@@ -43,7 +43,17 @@ typedef struct karma_generate_options {
     int32_t n_top_logprobs; /* -1: no log-probabilities; 0: of the chosen token; up to 20 more */
     bool prompt_logprobs;   /* of each prompt token given those before it */
     const karma_thought *thought; /* NULL: thoughts have no bound of their own */
+    /* [n_candidates], different ids: nothing is generated, the candidates for the one token behind
+     * the prompt are compared by their logits, and the highest, of equal ones the first, is the
+     * token. What is said above of new tokens is without effect; n_top_logprobs is E_USAGE. */
+    const int32_t *candidates;
+    size_t n_candidates; /* up to KARMA_MAX_CANDIDATES; 0: none, generate */
+    /* May be NULL. Asked when there is new text, with all of the answer that no stop string can
+     * take back; user is that of the submission. true: the answer ends here (KARMA_OUTPUT_DECIDED).
+     */
+    bool (*enough)(void *user, const char *text, size_t len);
 } karma_generate_options;
+enum { KARMA_MAX_CANDIDATES = 64 };
 /* The model's own: its generation_config.json over the reference's defaults, its end tokens. */
 KARMA_API karma_generate_options karma_generate_defaults(const karma_model *m);
 
@@ -55,8 +65,11 @@ typedef struct karma_engine_options {
     int32_t n_ctx;         /* longest sequence, prompt and answer; 0: the model's, at most 8192 */
     int64_t max_memory_mb; /* ceiling for weights, cache and scratch; 0: 90 % of the machine's */
     bool share_prefixes;   /* equal beginnings of prompts are computed once */
+    /* Few answers at once: their own prompts and texts give guesses at what comes next, which a
+     * step checks along with the next token. Fewer steps, the same tokens and log-probabilities. */
+    bool speculate;
 } karma_engine_options;
-/* 8 sequences, the model's context, prefixes shared. */
+/* 8 sequences, the model's context, prefixes shared, speculation. */
 KARMA_API karma_engine_options karma_engine_defaults(void);
 
 /* Reserve cache and scratch (one arena; nothing is allocated per token later). E_LIMIT: the plan
@@ -86,6 +99,7 @@ typedef struct karma_engine_stats {
     uint64_t steps, rows; /* steps of the whole batch, and rows in them */
     /* Of prompts; of these taken from the cache; of answers. */
     uint64_t prompt_tokens, cached_tokens, generated_tokens;
+    uint64_t drafted_tokens, accepted_tokens;      /* guesses checked; those that came true */
     uint64_t shared_attention, unshared_attention; /* block reads that served several / one */
     size_t kv_bytes, scratch_bytes;                /* reserved for the cache; for one step */
 } karma_engine_stats;

@@ -35,6 +35,14 @@ typedef struct karma_eval_options {
     /* An HTML page of every sample as well: its pictures, question, answer, reference and scores.
      * NULL: none. */
     const char *samples_page;
+    /* "generation" (NULL): the model writes, and the answer is read out of its text. "letters": of
+     * multiple-choice questions; nothing is written, the letters of a question's options are
+     * compared by their logits where the answer would begin, or behind "Final Answer: (" where the
+     * prompt asks for that. */
+    const char *answer_by;
+    /* End an answer as soon as nothing that could follow changes what is read out of it, of data
+     * sets whose rule can tell (mcqa, mcqa_upstream, final_answer). E_USAGE if none of them can. */
+    bool stop_when_decided;
 } karma_eval_options;
 /* results.json, the shared store, all samples. */
 KARMA_API karma_eval_options karma_eval_defaults(void);

@@ -44,6 +44,12 @@ KARMA_API void karma_model_destroy(karma_model *m); /* NULL is fine */
 /* Answer all samples of io, many at once; loads first if need be. Samples that fail are outputs
  * with a status; the call itself fails only when the run cannot go on. */
 KARMA_API karma_status karma_model_run(karma_model *m, const karma_run_io *io);
+/* Does run() take samples with candidates? Not where the class answers in its own way (speech,
+ * vectors, run() of a plugin) or in a process of its own. */
+KARMA_API bool karma_model_can_choose(const karma_model *m);
+/* May io have enough()? Not where the class makes the answer of what was generated in its own way,
+ * either. */
+KARMA_API bool karma_model_can_end_early(const karma_model *m);
 /* One text in, the answer out; karma_free() it. */
 KARMA_API karma_status karma_model_run_text(karma_model *m, const char *input, char **answer);
 /* n texts in, n answers out, in their order: one block, NULL-terminated, karma_free() it. They are

@@ -33,6 +33,10 @@ typedef struct karma_run_io {
     /* May be NULL: new text of a sample as it is generated, whole characters, for streaming. */
     void (*stream)(void *user, const char *key, const char *text, size_t len);
     void *user;
+    /* May be NULL. Asked as an answer grows, with what is sure to be the beginning of its text:
+     * true ends it there, flagged KARMA_OUTPUT_DECIDED. Only of models that can end early
+     * (karma_model_can_end_early()), else E_UNSUPPORTED. */
+    bool (*enough)(void *user, const char *key, const char *text, size_t len);
 } karma_run_io;
 
 /* Messages a class makes of a sample. */

@@ -62,6 +62,11 @@ typedef struct karma_sample {
     const karma_audio *audio;          /* what is to be heard; NULL: nothing */
     const karma_image *images;         /* shown with the last user turn, after its words */
     size_t n_images;                   /* how many those are */
+    /* Answers to choose from, each one token: nothing is generated, their logits are compared where
+     * the answer would begin, behind answer_lead (NULL: ""). n_candidates 0: generate. */
+    const char *const *candidates;
+    size_t n_candidates;     /* up to KARMA_MAX_CANDIDATES (engine.h) */
+    const char *answer_lead; /* "Final Answer: (", for one */
 } karma_sample;
 
 /* Why an answer ended. */
@@ -80,6 +85,7 @@ enum karma_output_flag {
     KARMA_OUTPUT_PROMPT_TRUNCATED = 2, /* the prompt lost a part, as an option asked */
     KARMA_OUTPUT_THOUGHT_CUT = 4,      /* ended inside its thinking: there is no answer */
     KARMA_OUTPUT_SPECIAL_IN_TEXT = 8,  /* the sample's text held control-token text */
+    KARMA_OUTPUT_DECIDED = 16,         /* ended early: the caller had enough */
 };
 
 /* Log-probability of one generated token, and of the most likely ones at that step. */
@@ -111,6 +117,12 @@ typedef struct karma_output {
     /* Of speech, when asked for: {"language", "duration", "segments": [{"text", "begin", "end",
      * "confidence"}, ...]}, times in seconds; else NULL. */
     const char *segments_json;
+    /* [n_candidates] of those that were compared, in their order: what the head gives. NULL: none
+     * were. text is then the chosen one, raw_text an object of the log-probabilities. */
+    const float *candidate_logits;
+    /* Log-probabilities among them alone: their exponentials sum to 1. */
+    const float *candidate_logprobs;
+    size_t n_candidates; /* how many those are */
 } karma_output;
 
 #ifdef __cplusplus

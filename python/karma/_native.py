@@ -105,6 +105,9 @@ class Sample(Structure):
         ("audio", POINTER(Audio)),
         ("images", POINTER(Image)),
         ("n_images", c_size_t),
+        ("candidates", POINTER(c_char_p)),
+        ("n_candidates", c_size_t),
+        ("answer_lead", c_char_p),
     ]
 
 
@@ -126,6 +129,9 @@ class Output(Structure):
         ("logprobs", c_void_p),
         ("prompt_logprobs", POINTER(c_float)),
         ("segments_json", c_char_p),
+        ("candidate_logits", POINTER(c_float)),
+        ("candidate_logprobs", POINTER(c_float)),
+        ("n_candidates", c_size_t),
     ]
 
 
@@ -134,12 +140,14 @@ OUTPUT_FLAGS = {
     2: "prompt_truncated",
     4: "thought_cut",
     8: "special_in_text",
+    16: "decided",
 }
 
 NextFn = CFUNCTYPE(c_int, c_void_p, POINTER(POINTER(Sample)))
 PutFn = CFUNCTYPE(c_int, c_void_p, POINTER(Output))
 CancelledFn = CFUNCTYPE(c_bool, c_void_p)
 StreamFn = CFUNCTYPE(None, c_void_p, c_char_p, POINTER(ctypes.c_char), c_size_t)
+EnoughFn = CFUNCTYPE(c_bool, c_void_p, c_char_p, POINTER(ctypes.c_char), c_size_t)
 
 
 class RunIo(Structure):
@@ -149,6 +157,7 @@ class RunIo(Structure):
         ("cancelled", CancelledFn),
         ("stream", StreamFn),
         ("user", c_void_p),
+        ("enough", EnoughFn),
     ]
 
 
@@ -292,6 +301,8 @@ class EvalOptions(Structure):
         ("include_content", c_bool),
         ("keep_failed", c_bool),
         ("samples_page", c_char_p),
+        ("answer_by", c_char_p),
+        ("stop_when_decided", c_bool),
     ]
 
 

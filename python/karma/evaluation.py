@@ -52,6 +52,8 @@ def evaluate(
     force: bool = False,
     include_content: bool = False,
     samples_page: Union[str, "os.PathLike[str]", None] = None,
+    answer_by: str = "generation",
+    stop_when_decided: bool = False,
     progress: Optional[Progress] = None,
     **model_kwargs: Any,
 ) -> Dict[str, Any]:
@@ -61,7 +63,9 @@ def evaluate(
     a model. Answers are kept in
     the store and used again; a class of Python is known there by the code of its hooks alone, so
     give use_store=False where they depend on more than that. ``output`` None writes into a
-    folder of its own that is removed again. An interrupt ends the run and is raised after it.
+    folder of its own that is removed again. answer_by "letters" compares the letters of the options
+    by their logits and writes nothing; stop_when_decided ends an answer when nothing more can change
+    what is read. An interrupt ends the run and is raised after it.
     """
     if isinstance(model, str):
         model = _make(model, model_kwargs)
@@ -87,6 +91,8 @@ def evaluate(
                 dry_run=dry_run,
                 include_content=include_content,
                 samples_page=samples_page,
+                answer_by=answer_by,
+                stop_when_decided=stop_when_decided,
                 progress=progress,
             )
     lib = library()
@@ -113,6 +119,8 @@ def evaluate(
     options.include_content = include_content
     if samples_page is not None:
         options.samples_page = encode(os.fspath(samples_page), "samples_page")
+    options.answer_by = encode(answer_by, "answer_by")
+    options.stop_when_decided = stop_when_decided
     return _run(lib, model, options, progress)
 
 

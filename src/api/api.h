@@ -59,6 +59,11 @@ void class_options(const karma_model_class *cls, const karma_option_spec *tables
 /* Behaviours that classes of catalog.c share (class_thinking.c, class_base.c). */
 karma_status thinking_postprocess(karma_model *m, karma_output *o);
 karma_status channel_postprocess(karma_model *m, karma_output *o);
+/* Of text that was generated so far: the part that is sure to begin the answer which postprocess
+ * makes of it and what follows, but for blanks at its end. false: the answer has not begun, or m's
+ * class makes its answers in its own way. */
+bool answer_is_ours(const karma_model *m); /* has it one of the postprocess() above? */
+bool answer_begins(const karma_model *m, const char *text, size_t len, size_t *begin, size_t *end);
 karma_status channel_preprocess(karma_model *m, const karma_sample *sample, karma_prompt *prompt);
 
 /* EmbeddingModel (class_embedding.c, embedding_run.c). */
@@ -175,7 +180,7 @@ struct karma_model {
 
 /* Raised when a change to kernels changes bits (doc/numerics.md): stored answers of another version
  * are not this one's. */
-enum { NUMERICS_VERSION = 1 };
+enum { NUMERICS_VERSION = 2 };
 
 /* The base class's load and run, and what load() took given back. */
 karma_status model_load_checkpoint(karma_model *m);
@@ -183,6 +188,9 @@ karma_status model_load_checkpoint(karma_model *m);
 karma_status model_load_weights(karma_model *m);
 /* What the argument dtype makes of the matrices (model_checkpoint.c). */
 enum backend_weights model_weights(const karma_model *m);
+/* What the argument kv_cache_dtype says, before the model is loaded. E_USAGE: the backend cannot.
+ */
+karma_status model_choose_cache(const karma_model *m, struct backend *be);
 /* Where the checkpoint of that name or path lies: checkpoint_locate(), and where that is a
  * sentence-transformers folder with the checkpoint in a part of it, that part. */
 karma_status model_locate(struct arena *a, const char *name, const char *revision,

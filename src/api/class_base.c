@@ -13,6 +13,8 @@
 #include "base/utf8.h"
 
 static const char *const dtypes[] = {"auto", "float32", "bfloat16", "float16", "int8", NULL};
+static const char *const cache_dtypes[] = {"auto", "f32", "bf16", NULL};
+static const char *const speculations[] = {"auto", "off", NULL};
 static const char *const special_modes[] = {"compat", "safe", NULL};
 static const char *const truncations[] = {"none", "left", "right", "middle", NULL};
 
@@ -31,6 +33,13 @@ static const karma_option_spec options[] = {
      .help = "auto and float32 (exact widening): compute the weights as they are stored; bfloat16 "
              "and float16: the same, and they must be stored so; int8: make 8-bit matrices of "
              "them while loading, which takes less memory and time and changes answers a little"},
+    {.name = "kv_cache_dtype",
+     .type = KARMA_OPTION_STRING,
+     .default_json = "\"auto\"",
+     .choices = cache_dtypes,
+     .help = "in what keys and values are kept: f32; bf16, half the memory and time of attention, "
+             "where the processor has AVX-512 BF16; auto: bf16 there, unless weights are F32 or "
+             "F16"},
     {.name = "threads",
      .type = KARMA_OPTION_INT,
      .default_json = "0",
@@ -58,6 +67,13 @@ static const karma_option_spec options[] = {
      .min = 1,
      .max = 1024,
      .help = "samples computed at once (the batch size); changes speed, never an answer"},
+    {.name = "speculation",
+     .type = KARMA_OPTION_STRING,
+     .default_json = "\"auto\"",
+     .choices = speculations,
+     .help = "auto: while few samples are answered at once, what stood in prompt and answer before "
+             "gives guesses at the next tokens, and a step checks several; off: a step gives each "
+             "sample one token. Changes speed, never an answer"},
     OPTION_MAX_TOKENS("1024"),
     {.name = "max_new_tokens",
      .type = KARMA_OPTION_INT,

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "api/api.h"
+#include "api/isolate.h"
 
 /* A C string inside text[0..len). */
 static const char *find(const char *text, size_t len, const char *what) {
@@ -124,4 +125,52 @@ karma_status channel_postprocess(karma_model *m, karma_output *o) {
     if (st < 0) return st;
     return set_stripped(o, stop + strlen(close), len - (size_t)(stop - body) - strlen(close),
                         karma_output_set_text);
+}
+
+/* ---- answers under way ---- */
+
+typedef karma_status postprocess_fn(karma_model *m, karma_output *o);
+
+static postprocess_fn *postprocess_of(const karma_model *m) {
+    return class_holder(class_acting(m), SLOT_POSTPROCESS)->postprocess;
+}
+
+bool answer_is_ours(const karma_model *m) {
+    postprocess_fn *made_by = postprocess_of(m);
+    return made_by == base_postprocess || made_by == thinking_postprocess ||
+           made_by == channel_postprocess;
+}
+
+bool answer_begins(const karma_model *m, const char *text, size_t len, size_t *begin, size_t *end) {
+    static const char close[] = "</think>", open_channel[] = "<unused94>",
+                      close_channel[] = "<unused95>";
+    postprocess_fn *made_by = postprocess_of(m);
+    const char *from = text;
+    size_t n = len, first, last;
+    if (!answer_is_ours(m)) return false;
+    strip_range(text, len, &first, &last);
+    if (made_by == thinking_postprocess && model_arg_bool(m, "enable_thinking", false)) {
+        from = find(text, len, close); /* an answer without it may still turn out to be a thought */
+        if (!from) return false;
+        from += strlen(close);
+        n = len - (size_t)(from - text);
+        const char *second = find(from, n, close);
+        if (second) n = (size_t)(second - from);
+    } else if (made_by == channel_postprocess &&
+               !model_arg_bool(m, "keep_thought_markers", false)) {
+        const char *body = text + first;
+        const size_t left = len - first;
+        if (starts_with(body, left, open_channel)) {
+            from = find(body, left, close_channel);
+            if (!from) return false;
+            from += strlen(close_channel);
+            n = len - (size_t)(from - text);
+        } else if (left < strlen(open_channel)) {
+            return false;
+        }
+    }
+    strip_range(from, n, &first, &last);
+    *begin = (size_t)(from - text) + first;
+    *end = (size_t)(from - text) + n;
+    return true;
 }

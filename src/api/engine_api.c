@@ -22,6 +22,7 @@ karma_engine_options karma_engine_defaults(void) {
         .n_ctx = 0,
         .max_memory_mb = 0,
         .share_prefixes = true,
+        .speculate = true,
     };
 }
 

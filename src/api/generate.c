@@ -9,6 +9,7 @@
  */
 #include <string.h>
 
+#include "api/candidates.h"
 #include "api/vision.h"
 #include "base/mem.h"
 #include "engine/engine.h"
@@ -132,6 +133,7 @@ struct job { /* one request under way */
     char *key; /* of the sample; NULL if it has none */
     unsigned flags;
     bool prompt_opens_thought;
+    char **candidates; /* to choose from, as one block; NULL: it generates */
 };
 
 struct run {
@@ -151,7 +153,8 @@ struct run {
     struct buf text;
     struct tokens ids;
     struct output_box box;
-    size_t n_sequences; /* computed at once */
+    struct candidates candidates; /* of the sample that is prepared */
+    size_t n_sequences;           /* computed at once */
     struct vision_run vision;
     bool stopped;    /* cancelled while an image was encoded */
     karma_status st; /* < 0: the run has ended */
@@ -166,6 +169,7 @@ static struct job *take_job(struct run *r) {
 
 static void free_job(struct run *r, struct job *job) {
     mem_free(job->key);
+    mem_free(job->candidates);
     *job = (struct job){.run = r, .next_free = r->free_jobs};
     r->free_jobs = job;
     r->in_flight--;
@@ -212,7 +216,8 @@ static void put_output(struct run *r, const struct job *job, const karma_output 
         box->out.text = box->out.raw_text;
         box->out.thinking = NULL;
         box->prompt_opens_thought = job->prompt_opens_thought;
-        st = checked_postprocess(r->m, box);
+        st = job->candidates ? candidates_answer(box, (const char *const *)job->candidates)
+                             : checked_postprocess(r->m, box);
         flags = box->out.flags;
     }
     if (st < 0)
@@ -231,6 +236,15 @@ static void on_done(void *user, const karma_output *made) {
 static void on_text(void *user, const char *text, size_t len) {
     const struct job *job = user;
     job->run->io->stream(job->run->io->user, job->key, text, len);
+}
+
+/* Whoever runs the model is asked about what is an answer already. */
+static bool on_growth(void *user, const char *text, size_t len) {
+    const struct job *job = user;
+    const struct run *r = job->run;
+    size_t begin, end;
+    return answer_begins(r->m, text, len, &begin, &end) &&
+           r->io->enough(r->io->user, job->key, text + begin, end - begin);
 }
 
 /* ---- one sample in ---- */
@@ -259,33 +273,48 @@ static void truncate_prompt(struct run *r, struct job *job) {
 }
 
 /* Does the prompt end with an opened thought, so that the answer begins inside it? */
-static bool opens_thought(const struct buf *text) {
+static bool opens_thought(const char *text, size_t len) {
     static const char mark[] = "<think>";
     size_t begin, end;
-    strip_range(buf_str(text), text->len, &begin, &end);
-    return end >= strlen(mark) &&
-           memcmp(buf_str(text) + end - strlen(mark), mark, strlen(mark)) == 0;
+    strip_range(text, len, &begin, &end);
+    return end >= strlen(mark) && memcmp(text + end - strlen(mark), mark, strlen(mark)) == 0;
 }
 
 /* The ids of the prompt in r->ids. marks: of its images; NULL for a model that does not see. */
-static karma_status make_ids(struct run *r, struct job *job, const struct image_marks *marks) {
+static karma_status make_ids(struct run *r, struct job *job, const karma_sample *sample,
+                             const struct image_marks *marks) {
     const struct text_assets *t = &r->m->text;
     const struct karma_prompt *p = &r->prompt;
     struct render_options render = r->render;
     size_t n_special = 0;
     karma_status st;
     render.marks = marks;
+    render.lead = sample->n_candidates ? sample->answer_lead : NULL;
     r->ids.count = 0;
     buf_clear(&r->text);
     if (p->raw)
-        st = text_encode_raw(t, p->raw, &render, &r->ids, &n_special);
+        st = text_encode_raw(t, p->raw, &render, &r->text, &r->ids, &n_special);
     else
         st = text_render(t, p->messages, p->count, &render, &r->text, &r->ids, &n_special);
     if (st < 0) return st;
     if (n_special > 0) job->flags |= KARMA_OUTPUT_SPECIAL_IN_TEXT;
-    job->prompt_opens_thought = opens_thought(&r->text);
-    truncate_prompt(r, job);
-    return KARMA_OK;
+    const size_t led = render.lead ? strlen(render.lead) : 0;
+    job->prompt_opens_thought = !p->raw && opens_thought(buf_str(&r->text), r->text.len - led);
+    if (sample->n_candidates && job->prompt_opens_thought)
+        st = status_fail(KARMA_E_UNSUPPORTED,
+                         "the prompt opens a thought, and candidates are compared where an answer "
+                         "begins: have the model not think");
+    else if (sample->n_candidates)
+        st = candidates_find(&r->candidates, t->tokenizer, buf_str(&r->text), r->text.len, sample);
+    if (st == KARMA_OK) truncate_prompt(r, job);
+    return st;
+}
+
+/* The candidates' texts stay until they are compared. */
+static karma_status keep_candidates(struct job *job, const karma_sample *sample) {
+    size_t count;
+    if (sample->n_candidates == 0) return KARMA_OK;
+    return names_block(sample->candidates, sample->n_candidates, &job->candidates, &count);
 }
 
 static karma_status submit_ids(struct run *r, struct job *job, const struct sight *sight) {
@@ -295,6 +324,12 @@ static karma_status submit_ids(struct run *r, struct job *job, const struct sigh
                                          .n_spans = sight->n_pictures};
     karma_generate_options g = r->generate;
     g.stream_key = is_made_key(job->key) ? NULL : job->key;
+    if (job->candidates) {
+        g.candidates = r->candidates.ids;
+        g.n_candidates = r->candidates.count;
+        g.n_top_logprobs = -1;
+    }
+    if (r->io->enough) g.enough = on_growth;
     karma_thought thought = r->thought;
     if (g.thought) {
         thought.begun = job->prompt_opens_thought;
@@ -311,7 +346,8 @@ static karma_status prepare(struct run *r, const karma_sample *sample, struct jo
     if (sample->key && !(job->key = mem_strdup(sample->key))) return KARMA_E_NOMEM;
     karma_status st = checked_preprocess(r->m, sample, &r->prompt);
     if (st == KARMA_OK) st = sight_begin(&r->vision, &r->prompt, &sight, &sees);
-    if (st == KARMA_OK) st = make_ids(r, job, sees ? &sight.marks : NULL);
+    if (st == KARMA_OK) st = make_ids(r, job, sample, sees ? &sight.marks : NULL);
+    if (st == KARMA_OK) st = keep_candidates(job, sample);
     if (st == KARMA_OK && sees)
         st = sight_place(&r->vision, &sight, &r->ids, engine_n_ctx(r->engine));
     if (st == KARMA_OK && sees) {
@@ -355,6 +391,7 @@ karma_engine_options generate_engine_options(const karma_model *m) {
     if (options.max_rows < options.max_sequences) options.max_rows = options.max_sequences;
     options.max_memory_mb = model_arg_int(m, "max_memory_mb", 0);
     options.n_ctx = (int32_t)model_arg_int(m, "n_ctx", 0);
+    options.speculate = strcmp(model_arg_str(m, "speculation", "auto"), "off") != 0;
     return options;
 }
 
@@ -440,11 +477,14 @@ static void end(struct run *r) {
     vision_run_end(&r->vision);
     engine_destroy(r->engine);
     model_count_cache(r->m, -r->bytes);
-    for (size_t i = 0; r->jobs && i < r->n_jobs; i++)
+    for (size_t i = 0; r->jobs && i < r->n_jobs; i++) {
         mem_free(r->jobs[i].key);
+        mem_free(r->jobs[i].candidates);
+    }
     prompt_release(&r->prompt);
     tokens_release(&r->ids);
     buf_release(&r->text);
+    candidates_release(&r->candidates);
     arena_release(&r->box.arena);
     arena_release(&r->arena);
 }

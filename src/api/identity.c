@@ -18,12 +18,14 @@
 static const char *const speed_only[] = {
     "model_name_or_path", "device",        "dtype",    "threads",
     "max_memory_mb",      "max_sequences", "fallback", "plugin_timeout_s",
-    "image_cache_mb",     "mmproj"}; /* its bytes are the checkpoint's */
+    "image_cache_mb",     "speculation",   "mmproj"}; /* its bytes are the checkpoint's */
 
 static bool is_speed_only(const struct json_member *argument) {
     const char *name = argument->key;
     if (strcmp(name, "dtype") == 0 && strcmp(json_str(argument->value, ""), "int8") == 0)
-        return false; /* the others say what is stored */
+        return false;                        /* the others say what is stored */
+    if (strcmp(name, "kv_cache_dtype") == 0) /* what auto is follows from the rest of the key */
+        return strcmp(json_str(argument->value, ""), "auto") == 0;
     for (size_t i = 0; i < sizeof(speed_only) / sizeof(speed_only[0]); i++)
         if (strcmp(speed_only[i], name) == 0) return true;
     return false;

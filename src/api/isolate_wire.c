@@ -358,6 +358,9 @@ static karma_status get_message(struct arena *a, const struct json *o, karma_mes
 }
 
 karma_status wire_put_sample(struct arena *a, struct json *o, const karma_sample *s) {
+    if (s->n_candidates)
+        return status_fail(KARMA_E_UNSUPPORTED,
+                           "a model in a process of its own compares no candidates");
     karma_status st = wire_put_str(a, o, "key", s->key);
     if (st == KARMA_OK) st = wire_put_str(a, o, "input", s->input);
     if (st == KARMA_OK && s->n_messages > 0)

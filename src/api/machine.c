@@ -27,6 +27,10 @@ static double bf16(struct meter *m) {
     return roof_pairs(m->pool, CPU_ISA_AVX512BF16);
 }
 
+static double int16(struct meter *m) {
+    return roof_int16(m->pool, m->isa);
+}
+
 static double int8(struct meter *m) {
     return roof_int8(m->pool);
 }
@@ -58,6 +62,7 @@ karma_status karma_measure_machine(int32_t threads, karma_machine_rates *out) {
         out->stream_bytes = mean_rate(&m, stream);
         out->f32_operations = mean_rate(&m, f32);
         if (cpu_isa_present(CPU_ISA_AVX512BF16)) out->bf16_operations = mean_rate(&m, bf16);
+        out->int16_operations = mean_rate(&m, int16);
         out->int8_operations = mean_rate(&m, int8);
     }
     mem_free(bytes);

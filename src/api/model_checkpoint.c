@@ -49,6 +49,18 @@ static karma_status check_dtype(const karma_model *m) {
                        t->dtype_name, wanted);
 }
 
+karma_status model_choose_cache(const karma_model *m, struct backend *be) {
+    const char *wanted = model_arg_str(m, "kv_cache_dtype", "auto");
+    if (strcmp(wanted, "f32") == 0) be->cache = CACHE_F32;
+    if (strcmp(wanted, "bf16") != 0) return KARMA_OK;
+    be->cache = CACHE_BF16;
+    if (be->ops->caches(be, DTYPE_BF16)) return KARMA_OK;
+    return status_fail(KARMA_E_USAGE,
+                       "kv_cache_dtype: bf16 needs the instruction set avx512bf16 (expected auto "
+                       "or f32 on %s, %s)",
+                       be->ops->name, be->ops->describe(be));
+}
+
 karma_status model_locate(struct arena *a, const char *name, const char *revision,
                           const char **path) {
     karma_status st = checkpoint_locate(a, name, revision, path);
@@ -65,6 +77,9 @@ karma_status model_load_weights(karma_model *m) {
     if (st == KARMA_OK) st = check_dtype(m);
     if (st == KARMA_OK) st = backend_create(model_arg_str(m, "device", "auto"), threads, &m->be);
     if (st == KARMA_OK) m->be->weights = model_weights(m);
+    if (st == KARMA_OK) st = model_choose_cache(m, m->be);
+    /* A copy in eight bits lets go of what it has read. */
+    if (st == KARMA_OK && m->be->weights == WEIGHTS_STORED) st = checkpoint_read_ahead(m->ck);
     if (st == KARMA_OK) st = model_load(m->ck, m->be, &m->model);
     return st;
 }

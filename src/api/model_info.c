@@ -86,8 +86,10 @@ static void set_ids(struct setter *s, const char *key, const int32_t *ids, size_
  * they are read from, bytes of the cache and operations of attention for each token that it sees;
  * layers that see a window alone are counted as if they saw all. */
 static void set_per_token(struct setter *s, const struct model_info *info) {
-    const struct kv_pool kv = {
-        .n_layers = info->n_layers, .n_kv_heads = info->n_kv_heads, .head_dim = info->head_dim};
+    const struct kv_pool kv = {.dtype = info->cache_dtype,
+                               .n_layers = info->n_layers,
+                               .n_kv_heads = info->n_kv_heads,
+                               .head_dim = info->head_dim};
     const bool generates = info->can & FAMILY_GENERATE;
     const struct {
         const char *key;
@@ -96,7 +98,7 @@ static void set_per_token(struct setter *s, const struct model_info *info) {
         {"parameters", info->token_parameters},
         {"head_parameters", generates ? info->vocab_size * info->hidden_size : 0},
         {"weight_bytes", (int64_t)info->token_bytes},
-        {"cache_bytes", (int64_t)(kv_block_floats(&kv) * sizeof(float) / KV_BLOCK_TOKENS)},
+        {"cache_bytes", (int64_t)(kv_block_bytes(&kv) / KV_BLOCK_TOKENS)},
         {"attention_operations", (int64_t)4 * info->n_layers * info->n_heads * info->head_dim},
     };
     struct json *o = json_new_object(&s->arena);
@@ -114,6 +116,8 @@ static void set_loaded(struct setter *s, const karma_model *m) {
     set_str(s, "container", checkpoint_container(m->ck) == CONTAINER_GGUF ? "gguf" : "huggingface");
     set_str(s, "dtype", largest ? largest->dtype_name : NULL);
     set_str(s, "weights", m->be->weights == WEIGHTS_STORED ? "as stored" : "int8");
+    if (info->can & (FAMILY_GENERATE | FAMILY_ENCODE))
+        set_str(s, "kv_cache", info->cache_dtype == DTYPE_BF16 ? "bf16" : "f32");
     set_int(s, "weight_bytes", (int64_t)info->weight_bytes);
     set_int(s, "private_bytes", (int64_t)info->private_bytes);
     set_int(s, "max_position_embeddings", info->max_position_embeddings);

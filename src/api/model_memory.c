@@ -94,8 +94,8 @@ karma_status model_check_memory(const karma_model *m) {
 }
 
 /* A tokenizer's tables: 100 to 130 bytes an entry in those of qwen3, gemma3 and llama3, and what
- * even the smallest has. */
-enum { TOKENIZER_ENTRY_BYTES = 110, TOKENIZER_LEAST_BYTES = 128 << 10 };
+ * even the smallest has, its cache of words among it. */
+enum { TOKENIZER_ENTRY_BYTES = 110, TOKENIZER_LEAST_BYTES = 448 << 10 };
 
 static int64_t tokenizer_size(const struct model *model) {
     return model->info.vocab_size * TOKENIZER_ENTRY_BYTES + TOKENIZER_LEAST_BYTES;
@@ -121,6 +121,7 @@ static karma_status estimate(const karma_model *m, karma_memory *out) {
         st = backend_create(model_arg_str(m, "device", "auto"), (int)model_arg_int(m, "threads", 0),
                             &be);
     if (st == KARMA_OK && model_weights(m) == WEIGHTS_INT8) be->weights = WEIGHTS_INT8_SIZE;
+    if (st == KARMA_OK) st = model_choose_cache(m, be);
     if (st == KARMA_OK) st = model_load(ck, be, &model);
     if (st == KARMA_OK) {
         const size_t now = mem_live_bytes();

@@ -13,9 +13,21 @@
 #include "base/map.h"
 #include "base/mem.h"
 
+bool karma_model_can_choose(const karma_model *m) {
+    return !isolated(m) && class_holder(class_acting(m), SLOT_RUN) == &class_base;
+}
+
+bool karma_model_can_end_early(const karma_model *m) {
+    return karma_model_can_choose(m) && answer_is_ours(m);
+}
+
 karma_status karma_model_run(karma_model *m, const karma_run_io *io) {
     karma_status st = karma_model_load(m);
     if (st < 0) return st;
+    if (io->enough && !karma_model_can_end_early(m))
+        return status_fail(KARMA_E_UNSUPPORTED,
+                           "class %s makes answers in its own way: none can be ended early",
+                           m->plan.cls->name);
     const karma_model_class *holder = class_holder(class_acting(m), SLOT_RUN);
     fenv_t before;
     fegetenv(&before); /* a class may change it */
@@ -178,8 +190,8 @@ static karma_status put_str(struct arena *a, struct json *o, const char *key, co
 
 /* The names of the flags that are set. */
 static karma_status put_flags(struct arena *a, struct json *o, unsigned flags) {
-    static const char *const names[] = {"cut", "prompt_truncated", "thought_cut",
-                                        "special_in_text"}; /* by bit */
+    static const char *const names[] = {"cut", "prompt_truncated", "thought_cut", "special_in_text",
+                                        "decided"}; /* by bit */
     struct json *list = json_new_array(a);
     karma_status st = list ? KARMA_OK : KARMA_E_NOMEM;
     for (unsigned i = 0; st == KARMA_OK && i < sizeof(names) / sizeof(names[0]); i++)

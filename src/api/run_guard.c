@@ -381,6 +381,10 @@ static karma_status guard_next(void *user, const karma_sample **sample) {
         g->drained = st == KARMA_DONE;
         if (g->drained) return KARMA_DONE;
         if (st == KARMA_OK && !given) st = status_fail(KARMA_E_INTERNAL, "no sample was given");
+        if (st == KARMA_OK && given->n_candidates)
+            st = status_fail(KARMA_E_UNSUPPORTED,
+                             "class %s answers in its own way and compares no candidates",
+                             g->cls->name);
         if (st == KARMA_OK) st = add_entry(g, given, &entry);
         if (st == KARMA_OK) {
             g->lent = *given;

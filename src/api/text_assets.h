@@ -55,6 +55,9 @@ struct render_options {
     bool safe;                       /* control-token text inside the messages is plain text */
     int64_t now_s;                   /* what the template's clock shows */
     const struct image_marks *marks; /* NULL: marks of pictures are tokens like others */
+    /* What the answer begins with, behind the prompt; where that has no template, on a line of its
+     * own. NULL or "": nothing. */
+    const char *lead;
 };
 /* Messages to ids, and to text (before pictures take their room) if text is not NULL. Without a
  * template: one user message, a system message before it allowed, is their contents joined by a
@@ -65,10 +68,10 @@ karma_status text_render(const struct text_assets *t, const karma_message *messa
                          const struct render_options *options, struct buf *text, struct tokens *ids,
                          size_t *n_special);
 
-/* The ids of text as a whole prompt, with the tokenizer's own special tokens. */
-karma_status text_encode_raw(const struct text_assets *t, const char *text,
-                             const struct render_options *options, struct tokens *ids,
-                             size_t *n_special);
+/* The ids of prompt as a whole, with the tokenizer's own special tokens; text as above. */
+karma_status text_encode_raw(const struct text_assets *t, const char *prompt,
+                             const struct render_options *options, struct buf *text,
+                             struct tokens *ids, size_t *n_special);
 
 /* Text and which of its bytes are data, with room made for pictures; image_marks.c. safe: marks
  * that touch data are words. spans: mem_free() *out_spans. On failure there is nothing to free. */

@@ -42,11 +42,24 @@ static karma_status encode_marked(const struct text_assets *t, const char *text,
     return st;
 }
 
-karma_status text_encode_raw(const struct text_assets *t, const char *text,
-                             const struct render_options *options, struct tokens *ids,
-                             size_t *n_special) {
-    struct text_span all = {0, strlen(text)};
-    return encode_marked(t, text, all.end, &all, 1, true, options, ids, n_special);
+static karma_status put_lead(struct buf *plain, const struct render_options *options) {
+    if (!options->lead || !*options->lead) return KARMA_OK;
+    const bool begins = plain->len == 0 || plain->data[plain->len - 1] == '\n';
+    return buf_printf(plain, "%s%s", begins ? "" : "\n", options->lead);
+}
+
+karma_status text_encode_raw(const struct text_assets *t, const char *prompt,
+                             const struct render_options *options, struct buf *text,
+                             struct tokens *ids, size_t *n_special) {
+    struct text_span all = {0, strlen(prompt)};
+    struct buf led = {0};
+    karma_status st = buf_puts(&led, prompt);
+    if (st == KARMA_OK) st = put_lead(&led, options);
+    if (st == KARMA_OK)
+        st = encode_marked(t, buf_str(&led), led.len, &all, 1, true, options, ids, n_special);
+    if (st == KARMA_OK && text) st = buf_append(text, buf_str(&led), led.len);
+    buf_release(&led);
+    return st;
 }
 
 static karma_status push_part(struct arena *a, struct json *parts, const char *type,
@@ -103,6 +116,7 @@ static karma_status render_template(const struct text_assets *t, const karma_mes
         };
         st = chat_template_render(t->chat_template, &in, &r);
     }
+    if (st == KARMA_OK && options->lead) st = buf_puts(&r.text, options->lead);
     if (st == KARMA_OK)
         st = encode_marked(t, buf_str(&r.text), r.text.len, r.data_spans, r.n_data_spans, false,
                            options, ids, n_special);
@@ -144,6 +158,7 @@ static karma_status render_plain(const struct text_assets *t, const karma_messag
     if (st == KARMA_OK) st = buf_puts(&plain, turn->content);
     data[n_data++] = (struct text_span){words, plain.len};
     if (st == KARMA_OK && !turn->images_first) st = put_marks(&plain, turn, options);
+    if (st == KARMA_OK) st = put_lead(&plain, options);
     if (st == KARMA_OK)
         st = encode_marked(t, buf_str(&plain), plain.len, data, n_data, true, options, ids,
                            n_special);

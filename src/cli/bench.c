@@ -76,6 +76,7 @@ karma_status bench_measure_machine(struct bench *b) {
     keep(&b->stream, b->now.stream_bytes);
     keep(&b->f32, b->now.f32_operations);
     keep(&b->bf16, b->now.bf16_operations);
+    keep(&b->int16, b->now.int16_operations);
     keep(&b->int8, b->now.int8_operations);
     return KARMA_OK;
 }
@@ -85,12 +86,27 @@ static const double CACHED_BYTES = 32 << 20;
 
 static double peak_of(const struct bench *b) {
     if (strcmp(b->peak_name, "int8") == 0) return b->now.int8_operations;
+    if (strcmp(b->peak_name, "int16") == 0) return b->now.int16_operations;
     return strcmp(b->peak_name, "bf16") == 0 ? b->now.bf16_operations : b->now.f32_operations;
+}
+
+bool bench_listed(const char *names, const char *name) {
+    const size_t n = strlen(name);
+    for (const char *at = names; at; at = strchr(at, ',')) {
+        if (*at == ',') at++;
+        if (strncmp(at, name, n) == 0 && (at[n] == ',' || at[n] == '\0')) return true;
+    }
+    return false;
+}
+
+bool bench_wants(const struct bench *b, const char *name) {
+    return !b->only || bench_listed(b->only, name);
 }
 
 void bench_add(struct bench *b, const char *name, const char *unit, const char *what, double value,
                double bytes, double operations) {
     struct bench_figure *f = NULL;
+    if (!bench_wants(b, name)) return;
     for (int i = 0; i < b->n_figures && !f; i++)
         if (strcmp(b->figures[i].name, name) == 0) f = &b->figures[i];
     if (!f) {

@@ -47,6 +47,7 @@ struct bench {
     int64_t rounds;
     bool rounds_given;
     int rounds_done;
+    const char *only; /* names of figures with commas between them; NULL: all */
 
     karma_model *model; /* loaded, of the present round */
     json_t *info;       /* of the model when it was loaded first */
@@ -58,9 +59,9 @@ struct bench {
     struct bench_usage used; /* while rounds were measured */
     double busy_s, room_s;   /* processor time of ours in a prefill, and of all its threads */
 
-    karma_machine_rates now;                   /* the last measured */
-    struct bench_rate stream, f32, bf16, int8; /* a second */
-    const char *peak_name;                     /* that the model's products can reach: "f32" */
+    karma_machine_rates now;                          /* the last measured */
+    struct bench_rate stream, f32, bf16, int16, int8; /* a second */
+    const char *peak_name; /* that the model's products can reach: "f32" */
     struct bench_figure figures[BENCH_MAX_FIGURES];
     int n_figures;
     char notes[BENCH_MAX_NOTES][200];
@@ -81,7 +82,11 @@ uint32_t bench_random(uint32_t *state);
 void bench_say(const struct bench *b, const char *what);
 /* Once each. */
 void bench_note(struct bench *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-/* A round's value of a figure; bytes and operations are a second's, 0: not known. */
+/* name is one of names, which have commas between them. */
+bool bench_listed(const char *names, const char *name);
+/* The figure is one that the user wants to see: others need not be measured. */
+bool bench_wants(const struct bench *b, const char *name);
+/* A round's value of a figure, if wanted; bytes and operations are a second's, 0: not known. */
 void bench_add(struct bench *b, const char *name, const char *unit, const char *what, double value,
                double bytes, double operations);
 /* Create and load the model; *seconds (may be NULL) is what that took. */

@@ -1,7 +1,8 @@
 /*
  * bench_text.c - a generating model: start to first token, prefill, decoding of one sequence and of
- * a batch with a common beginning, questions as an evaluation asks them, a picture. Ids are random:
- * what is computed does not depend on what they say.
+ * a batch with a common beginning, questions as an evaluation asks them, answered by a few tokens,
+ * a letter or the likeliest of whole options, a picture. Ids are random: what is computed does not
+ * depend on what they say.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,8 @@ enum {
     WHOLE_BLOCK = 32, /* tokens that the cache shares together */
     STEM_TOKENS = 160,
     ANSWER_TOKENS = 4,
+    OPTIONS = 4,
+    OPTION_TOKENS = 6,
     MIN_QUESTIONS = 4,
     PICTURE_SIDE = 256,
 };
@@ -54,10 +57,10 @@ static karma_status choose_sizes(struct bench *b, struct sizes *s) {
                    (long long)s->prompt);
     }
     s->prefix = s->prompt;
-    const int64_t behind = at_least(generate + TAIL_TOKENS, s->stem + ANSWER_TOKENS);
+    const int64_t behind = at_least(generate + TAIL_TOKENS, s->stem + OPTION_TOKENS);
     if (s->prefix + behind > most) {
         if (s->stem > most / 4) s->stem = at_least(most / 4, 1);
-        const int64_t less = at_least(generate + TAIL_TOKENS, s->stem + ANSWER_TOKENS);
+        const int64_t less = at_least(generate + TAIL_TOKENS, s->stem + OPTION_TOKENS);
         if (s->prefix + less > most) s->prefix = at_least(most - less, 1);
     }
     if (s->prefix > WHOLE_BLOCK) s->prefix -= s->prefix % WHOLE_BLOCK;
@@ -105,7 +108,7 @@ static karma_status measure_decode(struct bench *b, karma_session *s, const stru
 }
 
 static karma_status measure_prefill(struct bench *b, karma_session *s, const struct sizes *z,
-                                    const int32_t *ids, double *rate) {
+                                    const int32_t *ids) {
     const float *logits;
     char what[96];
     bench_say(b, "prefill");
@@ -115,16 +118,18 @@ static karma_status measure_prefill(struct bench *b, karma_session *s, const str
     const double took = bench_seconds() - start;
     b->busy_s += bench_processor_seconds() - busy;
     b->room_s += took * b->threads;
-    *rate = (double)z->prompt / took;
     snprintf(what, sizeof(what), "%lld tokens", (long long)z->prompt);
-    bench_add(b, "prefill", "tokens/s", what, *rate, 0,
+    bench_add(b, "prefill", "tokens/s", what, (double)z->prompt / took, 0,
               operations_of(&b->work, (double)z->prompt, 0, 1) / took);
     bench_add(b, "first token", "ms", "of that prompt, model loaded", took * 1e3, 0, 0);
     return KARMA_OK;
 }
 
-static karma_status measure_one(struct bench *b, const struct sizes *z, double load_s,
-                                double *rate) {
+static bool wants_prompt(const struct bench *b) {
+    return bench_wants(b, "prefill") || bench_wants(b, "first token") || bench_wants(b, "decode");
+}
+
+static karma_status measure_one(struct bench *b, const struct sizes *z, double load_s) {
     const float *logits;
     karma_session *s = NULL;
     const int64_t n_start = z->prompt < START_TOKENS ? z->prompt : START_TOKENS;
@@ -140,9 +145,11 @@ static karma_status measure_one(struct bench *b, const struct sizes *z, double l
                   (load_s + bench_seconds() - start) * 1e3, 0, 0);
         st = karma_session_rewind(s, 0);
     }
-    if (st == KARMA_OK) st = measure_prefill(b, s, z, ids, rate);
-    if (st == KARMA_OK) st = bench_measure_machine(b);
-    if (st == KARMA_OK) st = measure_decode(b, s, z, ids + z->prompt);
+    if (st == KARMA_OK && wants_prompt(b)) st = measure_prefill(b, s, z, ids);
+    if (st == KARMA_OK && bench_wants(b, "decode")) {
+        st = bench_measure_machine(b);
+        if (st == KARMA_OK) st = measure_decode(b, s, z, ids + z->prompt);
+    }
     karma_session_destroy(s);
     free(ids);
     return st;
@@ -163,8 +170,10 @@ struct crowd {
     karma_status ended; /* of a request that failed */
 };
 
-/* A prompt that shares the beginning with all others. */
-static karma_status submit(struct bench *b, struct crowd *c, int64_t n_own, int64_t n_new) {
+/* A prompt that shares the beginning with all others; with letters, answered by one of them. */
+static karma_status submit(struct bench *b, struct crowd *c, int64_t n_own, int64_t n_new,
+                           bool letters) {
+    static const int32_t letter_ids[OPTIONS] = {0, 1, 2, 3};
     const uint32_t vocab = (uint32_t)karma_model_vocab_size(b->model);
     karma_generate_options o = karma_generate_defaults(b->model);
     o.max_tokens = (int32_t)n_new;
@@ -173,6 +182,8 @@ static karma_status submit(struct bench *b, struct crowd *c, int64_t n_own, int6
     o.stop = NULL;
     o.stop_tokens = NULL;
     o.n_stop_tokens = 0;
+    o.candidates = letters ? letter_ids : NULL;
+    o.n_candidates = letters ? OPTIONS : 0;
     for (int64_t i = 0; i < n_own; i++)
         c->ids[c->z->prefix + i] = (int32_t)(bench_random(&c->seed) % vocab);
     return karma_engine_submit(c->engine, "bench", c->ids, (size_t)(c->z->prefix + n_own), &o,
@@ -198,7 +209,8 @@ static karma_status make_engine(struct bench *b, struct sizes *z, karma_engine *
     karma_engine_options o = karma_engine_defaults();
     karma_status st;
     karma_model_arg_int(b->model, "max_memory_mb", &o.max_memory_mb);
-    o.n_ctx = (int32_t)(z->prefix + at_least(z->generate + TAIL_TOKENS, z->stem + ANSWER_TOKENS));
+    o.n_ctx = (int32_t)(z->prefix + at_least(z->generate + TAIL_TOKENS, z->stem + OPTION_TOKENS));
+    o.speculate = false; /* what a step takes is asked, not what these random ids repeat */
     const int32_t usual_rows = o.max_rows;
     for (;; z->batch /= 2) {
         o.max_sequences = (int32_t)z->batch;
@@ -220,7 +232,7 @@ static karma_status decode_together(struct bench *b, struct crowd *c, int64_t *n
     *n = 0;
     *took = 0;
     for (int64_t i = 0; i < c->z->batch && st == KARMA_OK; i++)
-        st = submit(b, c, TAIL_TOKENS, c->z->generate);
+        st = submit(b, c, TAIL_TOKENS, c->z->generate, false);
     while (st == KARMA_OK && active && *took < MAX_PART_S && (*n > 0 || others < MAX_OTHERS)) {
         karma_engine_get_stats(c->engine, &before);
         const double start = bench_seconds();
@@ -265,36 +277,44 @@ static karma_status measure_batch(struct bench *b, struct crowd *c) {
     return KARMA_OK;
 }
 
-/* Questions with a common beginning, which is there already. */
-static karma_status measure_questions(struct bench *b, struct crowd *c, double prefill) {
+/* How many questions of so many rows take about as long as a part may. */
+static int64_t n_questions(const struct sizes *z, int64_t rows, double rate) {
+    const int64_t n = (int64_t)(MAX_PART_S * rate / (double)rows);
+    return n < MIN_QUESTIONS ? MIN_QUESTIONS : n > 2 * z->batch ? 2 * z->batch : n;
+}
+
+/* Questions with a common beginning, which is there already: a letter is read off the logits behind
+ * the prompt, an answer is generated. rate: rows a second of a prompt. */
+static karma_status measure_questions(struct bench *b, struct crowd *c, bool letters, double rate) {
     const struct sizes *z = c->z;
-    const double each_s = (double)(z->stem + ANSWER_TOKENS) / prefill;
+    const int64_t answer = letters ? 0 : ANSWER_TOKENS;
+    const int64_t rows = z->stem + (letters ? 0 : ANSWER_TOKENS - 1);
+    const int64_t n = n_questions(z, rows, rate);
     karma_engine_stats before, after;
-    int64_t n = (int64_t)(MAX_PART_S / each_s);
     char what[96];
-    if (n < MIN_QUESTIONS) n = MIN_QUESTIONS;
-    if (n > 2 * z->batch) n = 2 * z->batch;
-    karma_status st = KARMA_OK;
+    karma_status st = bench_measure_machine(b);
     bench_say(b, "questions");
     karma_engine_get_stats(c->engine, &before);
     const double start = bench_seconds();
     for (int64_t i = 0; i < n && st == KARMA_OK; i++)
-        st = submit(b, c, z->stem, ANSWER_TOKENS);
+        st = submit(b, c, z->stem, at_least(answer, 1), letters);
     if (st == KARMA_OK) st = finish(c);
     if (st < 0) return st;
-    const double took = bench_seconds() - start;
+    const double took = bench_seconds() - start, each = (double)n / took;
     karma_engine_get_stats(c->engine, &after);
-    snprintf(what, sizeof(what), "%lld shared and %lld own tokens, %d of answer",
-             (long long)z->prefix, (long long)z->stem, (int)ANSWER_TOKENS);
-    const double rate = (double)n / took;
-    bench_add(b, "evaluation", "questions/s", what, rate,
+    if (letters)
+        snprintf(what, sizeof(what), "%lld shared and %lld own tokens, one of %d letters",
+                 (long long)z->prefix, (long long)z->stem, (int)OPTIONS);
+    else
+        snprintf(what, sizeof(what), "%lld shared and %lld own tokens, %d of answer",
+                 (long long)z->prefix, (long long)z->stem, (int)ANSWER_TOKENS);
+    bench_add(b, letters ? "letters" : "evaluation", "questions/s", what, each,
               (double)(after.steps - before.steps) * b->work.weight_bytes / took,
-              rate * operations_of(&b->work, (double)(z->stem + ANSWER_TOKENS - 1),
-                                   (double)z->prefix, ANSWER_TOKENS));
+              each * operations_of(&b->work, (double)rows, (double)z->prefix, (double)answer));
     return KARMA_OK;
 }
 
-static karma_status measure_many(struct bench *b, struct sizes *z, double prefill) {
+static karma_status measure_many(struct bench *b, struct sizes *z) {
     struct crowd c = {.z = z, .seed = 7};
     const int64_t asked = z->batch;
     karma_status st = bench_measure_machine(b);
@@ -304,16 +324,78 @@ static karma_status measure_many(struct bench *b, struct sizes *z, double prefil
         c.ids = random_ids(b, z->prefix + at_least(z->stem, TAIL_TOKENS), 3);
         if (!c.ids) st = cli_error(KARMA_E_NOMEM, "out of memory");
     }
-    if (st == KARMA_OK) st = submit(b, &c, 1, 1);
+    const double start = bench_seconds();
+    if (st == KARMA_OK) st = submit(b, &c, 1, 1, false);
     if (st == KARMA_OK) st = finish(&c);
-    if (st == KARMA_OK) st = measure_batch(b, &c);
+    const double rate = (double)(z->prefix + 1) / (bench_seconds() - start);
+    if (st == KARMA_OK && bench_wants(b, "decode batch")) st = measure_batch(b, &c);
     if (st == KARMA_OK && z->batch < asked) {
         bench_note(b, "memory: the ceiling has room for a batch of %lld, not of %lld",
                    (long long)z->batch, (long long)asked);
     }
-    if (st == KARMA_OK) st = measure_questions(b, &c, prefill);
+    if (st == KARMA_OK && bench_wants(b, "evaluation")) st = measure_questions(b, &c, false, rate);
+    if (st == KARMA_OK && bench_wants(b, "letters")) st = measure_questions(b, &c, true, rate);
     karma_engine_destroy(c.engine);
     free(c.ids);
+    return st;
+}
+
+/* --- options ---------------------------------------------------------------------------------- */
+
+/* A question's own tokens, and after them each option, token by token. */
+static karma_status score_options(karma_session *s, const struct sizes *z, const int32_t *ids,
+                                  float *logits) {
+    const float *last;
+    const size_t stem = (size_t)z->stem, behind = (size_t)z->prefix + stem;
+    karma_status st = karma_session_rewind(s, (size_t)z->prefix);
+    if (st == KARMA_OK) st = karma_session_feed(s, ids, stem, &last);
+    for (int i = 0; i < OPTIONS && st == KARMA_OK; i++) {
+        const int32_t *option = ids + z->stem + (int64_t)i * OPTION_TOKENS;
+        st = karma_session_feed_all(s, option, OPTION_TOKENS, logits);
+        if (st == KARMA_OK) st = karma_session_rewind(s, behind);
+    }
+    return signals_cancelled() ? KARMA_E_CANCELLED : st;
+}
+
+static karma_status ask_options(struct bench *b, karma_session *s, const struct sizes *z,
+                                float *logits) {
+    const float *last;
+    char what[96];
+    const int64_t rows = z->stem + (int64_t)OPTIONS * OPTION_TOKENS;
+    int32_t *ids = random_ids(b, at_least(z->prefix, rows), 5);
+    if (!ids) return cli_error(KARMA_E_NOMEM, "out of memory");
+    double start = bench_seconds();
+    karma_status st = karma_session_feed(s, ids, (size_t)z->prefix, &last);
+    const int64_t n = n_questions(z, rows, (double)z->prefix / (bench_seconds() - start));
+    start = bench_seconds();
+    for (int64_t i = 0; i < n && st == KARMA_OK; i++)
+        st = score_options(s, z, ids, logits);
+    free(ids);
+    if (st < 0) return st;
+    const double each = (bench_seconds() - start) / (double)n;
+    const double past = (double)z->prefix, behind = past + (double)z->stem;
+    snprintf(what, sizeof(what), "%lld shared and %lld own tokens, %d options of %d",
+             (long long)z->prefix, (long long)z->stem, (int)OPTIONS, (int)OPTION_TOKENS);
+    bench_add(b, "options", "questions/s", what, 1 / each,
+              (OPTIONS + 1) * b->work.weight_bytes / each,
+              (operations_of(&b->work, (double)z->stem, past, 1) +
+               OPTIONS * operations_of(&b->work, OPTION_TOKENS, behind, OPTION_TOKENS)) /
+                  each);
+    return KARMA_OK;
+}
+
+static karma_status measure_options(struct bench *b, const struct sizes *z) {
+    karma_session *s = NULL;
+    karma_status st = bench_measure_machine(b);
+    bench_say(b, "options");
+    if (st == KARMA_OK)
+        st = karma_session_create(b->model, (int32_t)(z->prefix + z->stem + OPTION_TOKENS), &s);
+    if (st < 0) return st;
+    const size_t vocab = (size_t)karma_model_vocab_size(b->model);
+    float *logits = malloc(OPTION_TOKENS * vocab * sizeof(*logits));
+    st = logits ? ask_options(b, s, z, logits) : cli_error(KARMA_E_NOMEM, "out of memory");
+    free(logits);
+    karma_session_destroy(s);
     return st;
 }
 
@@ -383,11 +465,14 @@ karma_status bench_text_warm(struct bench *b) {
 }
 
 karma_status bench_text(struct bench *b, double load_s) {
+    const bool many =
+        bench_wants(b, "decode batch") || bench_wants(b, "evaluation") || bench_wants(b, "letters");
+    const bool sees = json_object_get(b->info, "vision") != NULL;
     struct sizes z;
-    double prefill = 1;
     karma_status st = choose_sizes(b, &z);
-    if (st == KARMA_OK) st = measure_one(b, &z, load_s, &prefill);
-    if (st == KARMA_OK) st = measure_many(b, &z, prefill);
-    if (st == KARMA_OK && json_object_get(b->info, "vision")) st = measure_picture(b);
+    if (st == KARMA_OK) st = measure_one(b, &z, load_s);
+    if (st == KARMA_OK && many) st = measure_many(b, &z);
+    if (st == KARMA_OK && bench_wants(b, "options")) st = measure_options(b, &z);
+    if (st == KARMA_OK && sees && bench_wants(b, "picture")) st = measure_picture(b);
     return st;
 }

@@ -202,6 +202,7 @@ void bench_print(struct bench *b) {
     add_rate(&t, "stream", &b->stream, 1e-9, "GB/s", "memory, read by the same threads");
     add_rate(&t, "peak f32", &b->f32, 1e-9, "GFLOP/s", "multiply-adds in registers");
     add_rate(&t, "peak bf16", &b->bf16, 1e-9, "GFLOP/s", "products of pairs");
+    add_rate(&t, "peak int16", &b->int16, 1e-9, "GOP/s", "products of 16 bits");
     add_rate(&t, "peak int8", &b->int8, 1e-9, "GOP/s", "products of eight bits");
     table_print(&t, stdout);
     table_end(&t);
@@ -266,6 +267,7 @@ static json_t *machine_json(const struct bench *b) {
     set_rate(o, "stream_bytes", &b->stream);
     set_rate(o, "f32_operations", &b->f32);
     set_rate(o, "bf16_operations", &b->bf16);
+    set_rate(o, "int16_operations", &b->int16);
     set_rate(o, "int8_operations", &b->int8);
     json_object_set_new(o, "peak", json_string(b->peak_name));
     return o;

@@ -11,10 +11,13 @@ static const double MAX_S = 60; /* of all rounds, unless the user said how many 
 static const struct {
     karma_status (*warm)(struct bench *b);
     karma_status (*round)(struct bench *b, double load_s);
+    const char *figures; /* what --only may name */
 } kinds[] = {
-    [BENCH_TEXT] = {bench_text_warm, bench_text},
-    [BENCH_EMBEDDING] = {bench_embedding_warm, bench_embedding},
-    [BENCH_SPEECH] = {bench_speech_warm, bench_speech},
+    [BENCH_TEXT] = {bench_text_warm, bench_text,
+                    "load,start,prefill,first token,decode,decode batch,evaluation,letters,options,"
+                    "picture"},
+    [BENCH_EMBEDDING] = {bench_embedding_warm, bench_embedding, "load,start,embedding,texts"},
+    [BENCH_SPEECH] = {bench_speech_warm, bench_speech, "load,real-time factor,speech"},
 };
 
 static karma_status read_object(karma_status st, char *text, json_t **out) {
@@ -50,8 +53,38 @@ static karma_status check_options(const struct bench *b) {
                   : KARMA_OK;
 }
 
+/* Each name of --only is a figure of the model's kind; the last of a text model is of one that
+ * sees. */
+static karma_status check_only(const struct bench *b) {
+    const char *figures = kinds[b->kind].figures;
+    if (b->only && bench_listed(b->only, "picture") && !json_object_get(b->info, "vision"))
+        return cli_error(KARMA_E_USAGE, "--only picture: not with a model of this kind");
+    for (const char *at = b->only; at; at = strchr(at, ',')) {
+        if (*at == ',') at++;
+        const int n = (int)strcspn(at, ",");
+        char name[64];
+        if (n < (int)sizeof(name) && snprintf(name, sizeof(name), "%.*s", n, at) > 0 &&
+            bench_listed(figures, name))
+            continue;
+        return cli_error(KARMA_E_USAGE, "--only: expected some of %s, found %.*s", figures,
+                         n < 64 ? n : 64, at);
+    }
+    return KARMA_OK;
+}
+
 static double number(const json_t *object, const char *key) {
     return json_number_value(json_object_get(object, key));
+}
+
+/* The peak of the products that the model's matrices have. */
+static const char *peak_name(const struct bench *b) {
+    const char *weights = json_string_value(json_object_get(b->info, "weights"));
+    const char *dtype = json_string_value(json_object_get(b->info, "dtype"));
+    const char *set = json_string_value(json_object_get(b->system, "instruction_set"));
+    if (weights && strcmp(weights, "int8") == 0) return "int8";
+    if (dtype && (dtype[0] == 'Q' || strncmp(dtype, "IQ", 2) == 0)) return "int16";
+    return dtype && strcmp(dtype, "BF16") == 0 && set && strcmp(set, "avx512bf16") == 0 ? "bf16"
+                                                                                        : "f32";
 }
 
 /* What the first load tells. */
@@ -62,6 +95,7 @@ static karma_status look(struct bench *b) {
     st = read_object(st, text, &b->info);
     if (st == KARMA_OK) st = choose_kind(b);
     if (st == KARMA_OK) st = check_options(b);
+    if (st == KARMA_OK) st = check_only(b);
     if (st < 0) return st;
     const json_t *w = json_object_get(b->info, "per_token");
     b->work = (struct bench_work){
@@ -73,11 +107,7 @@ static karma_status look(struct bench *b) {
     };
     karma_model_arg_int(b->model, "threads", &threads);
     b->threads = threads > 0 ? (int)threads : b->threads_allowed;
-    const char *weights = json_string_value(json_object_get(b->info, "weights"));
-    const char *dtype = json_string_value(json_object_get(b->info, "dtype"));
-    const char *set = json_string_value(json_object_get(b->system, "instruction_set"));
-    const bool pairs = dtype && strcmp(dtype, "BF16") == 0 && set && strcmp(set, "avx512bf16") == 0;
-    b->peak_name = weights && strcmp(weights, "int8") == 0 ? "int8" : pairs ? "bf16" : "f32";
+    b->peak_name = peak_name(b);
     return KARMA_OK;
 }
 
@@ -159,6 +189,7 @@ int cmd_bench(int argc, char **argv) {
         {"--batch", "N", "sequences (default 16), texts (64) or recordings (4) at once",
          .value = &batch},
         {"--seconds", "N", "of sound in a recording (default 10)", .value = &seconds},
+        {"--only", "NAMES", "figures to measure, with commas between them", .value = &b.only},
         {"--rounds", "N", "default 3, fewer where those take over a minute", .value = &rounds},
         {"--json", NULL, "print figures, machine and limits as JSON", .flag = &as_json,
          .flag_value = true},

@@ -9,8 +9,8 @@
 struct eval_args {
     struct model_options model;
     const char *name, *datasets, *dataset_args, *processor_args, *metric_args;
-    const char *output, *format, *save_format, *max_samples, *store, *samples_page;
-    bool cache, progress, interactive, dry_run, refresh, force, content, keep_failed;
+    const char *output, *format, *save_format, *max_samples, *store, *samples_page, *answer_by;
+    bool cache, progress, interactive, dry_run, refresh, force, content, keep_failed, stop;
     bool offline, verbose;
     /* made of these */
     char *config_json, *args_json, *dataset_json, *processor_json, *metric_json, *names_text;
@@ -124,10 +124,12 @@ static karma_status ask_for_datasets(struct eval_args *a) {
 static karma_status prepare(struct eval_args *a, karma_eval_options *o, int *format) {
     static const char *const formats[] = {"table", "json", NULL};
     static const char *const saved[] = {"json", "yaml", "csv", NULL};
-    int save;
+    static const char *const ways[] = {"generation", "letters", NULL};
+    int save, way;
     *o = karma_eval_defaults();
     karma_status st = cli_choice("--format", a->format, formats, format);
     if (st == KARMA_OK) st = cli_choice("--save-format", a->save_format, saved, &save);
+    if (st == KARMA_OK) st = cli_choice("--answer-by", a->answer_by, ways, &way);
     if (st == KARMA_OK && a->max_samples && strcmp(a->max_samples, "all") != 0) {
         st = cli_int("--max-samples", a->max_samples, 1, INT64_MAX, &o->max_samples);
     }
@@ -158,6 +160,8 @@ static karma_status prepare(struct eval_args *a, karma_eval_options *o, int *for
     o->force = a->force;
     o->include_content = a->content;
     o->keep_failed = a->keep_failed;
+    o->answer_by = a->answer_by;
+    o->stop_when_decided = a->stop;
     return KARMA_OK;
 }
 
@@ -201,6 +205,7 @@ int cmd_eval(int argc, char **argv) {
                           .progress = true,
                           .format = "table",
                           .save_format = "json",
+                          .answer_by = "generation",
                           .model.special_tokens = "compat"};
     const struct cli_option options[] = {
         {"--model", "NAME", "registered name, or path of a checkpoint; or as the argument",
@@ -212,6 +217,11 @@ int cmd_eval(int argc, char **argv) {
         {"--processor-args", "S", "DATASET.PROCESSOR:key=value,...;...",
          .value = &a.processor_args},
         {"--metric-args", "S", "METRIC:key=value,...;...", .value = &a.metric_args},
+        {"--answer-by", "WAY",
+         "generation (default), or letters: compare the options' letters by their logits",
+         .value = &a.answer_by},
+        {"--stop-when-decided", NULL, "end an answer when nothing more can change what is read",
+         .flag = &a.stop, .flag_value = true},
         {"--batch-size", "N", "samples at once, 1 to 1024; changes no answer",
          .value = &a.model.batch_size},
         {"--cache", NULL, "use the store of answers (default)", .flag = &a.cache,

@@ -28,6 +28,9 @@ static void show_plan(const char *model, const karma_eval_options *o) {
         fprintf(stderr, "%s%s", i ? ", " : "", o->datasets[i]);
     }
     if (n > 10) fprintf(stderr, " and %zu more", n - 8);
+    if (o->answer_by && strcmp(o->answer_by, "letters") == 0)
+        fprintf(stderr, "\nanswers   by letters: nothing is written");
+    if (o->stop_when_decided) fprintf(stderr, "\nanswers   end when they are decided");
     fprintf(stderr, "\noutput    %s\nstore     ", o->output ? o->output : "results.json");
     char path[4096];
     const char *store =

@@ -138,20 +138,30 @@ static karma_status read_final_answer(struct arena *a, const char *text, const s
     return give_span(a, strip_space(s), prediction, how);
 }
 
+/* With the second marker there is the end of what stands behind the first. */
+static bool final_answer_decided(const char *text, const struct choices *c) {
+    (void)c;
+    const char *first = strstr(text, marker);
+    return first && strstr(first + strlen(marker), marker);
+}
+
 /* ---- letters, as KARMA reads them ---- */
 
 static const char edge[] = " \t\r\n*_`~";
 
-/* The first line with something on it, without what surrounds it. */
-static struct span first_candidate(struct span raw) {
+/* The first line with something on it, without what surrounds it. *ended: another could follow. */
+static struct span first_candidate(struct span raw, bool *ended) {
     struct span line, candidate = {raw.p, raw.p};
+    *ended = false;
     while (next_line(&raw, &line)) {
         candidate = strip_bytes(line, edge);
         while (starts_with(candidate, marker)) {
             candidate.p += strlen(marker);
             candidate = strip_bytes(candidate, edge);
         }
-        if (candidate.p < candidate.end) break;
+        if (candidate.p == candidate.end) continue;
+        *ended = line.end < raw.end;
+        break;
     }
     return candidate;
 }
@@ -164,10 +174,9 @@ static karma_status give_letter(struct arena *a, const struct choices *c, int in
     return *prediction ? KARMA_OK : KARMA_E_NOMEM;
 }
 
-static karma_status read_mcqa_upstream(struct arena *a, const char *text, const struct choices *c,
-                                       const char **prediction, karma_parse *how) {
-    const char *first = strstr(text, marker);
-    struct span s = first_candidate(strip_space(whole(first ? first + strlen(marker) : text)));
+/* The option that stands behind the marker, or in a text without one; -1: none. */
+static int upstream_index(struct span text, const struct choices *c, bool *ended) {
+    struct span s = first_candidate(text, ended);
     if (span_len(s) >= 2 &&
         ((*s.p == '(' && s.end[-1] == ')') || (*s.p == '[' && s.end[-1] == ']')))
         s = strip_bytes((struct span){s.p + 1, s.end - 1}, edge);
@@ -177,8 +186,28 @@ static karma_status read_mcqa_upstream(struct arena *a, const char *text, const 
         const uint32_t next = peek(s.p + 1, s.end, &n);
         if (next != '.' && next != ')' && next != ':' && !is_space(next)) index = -1;
     }
+    return index;
+}
+
+static karma_status read_mcqa_upstream(struct arena *a, const char *text, const struct choices *c,
+                                       const char **prediction, karma_parse *how) {
+    const char *first = strstr(text, marker);
+    bool ended;
+    int index =
+        upstream_index(strip_space(whole(first ? first + strlen(marker) : text)), c, &ended);
     return give_letter(a, c, index, first ? KARMA_PARSE_MARKER : KARMA_PARSE_FALLBACK, prediction,
                        how);
+}
+
+/* The line behind the first marker is whole. */
+static bool mcqa_upstream_decided(const char *text, const struct choices *c) {
+    const char *first = strstr(text, marker);
+    if (!first) return false;
+    const struct span s = whole(first + strlen(marker));
+    const struct span stripped = strip_space(s);
+    bool ended, ignored;
+    const int index = upstream_index((struct span){stripped.p, s.end}, c, &ended);
+    return ended && upstream_index(stripped, c, &ignored) == index;
 }
 
 /* ---- letters, read with care ---- */
@@ -347,8 +376,9 @@ static const char *behind_marker(struct span s) {
     return NULL;
 }
 
-/* The first marker with an option behind it, on its line or the next that has something on it. */
-static int by_marker(struct span text, const struct choices *c) {
+/* The first marker with an option behind it, on its line or the next that has something on it.
+ * *ended: that line is whole. */
+static int by_marker(struct span text, const struct choices *c, bool *ended) {
     struct scan scan = {text, NULL};
     while (scan.s.p < scan.s.end) {
         const char *p = *scan.s.p == 'F' || *scan.s.p == 'f' ? behind_marker(scan.s) : NULL;
@@ -361,6 +391,7 @@ static int by_marker(struct span text, const struct choices *c) {
         while (skip_dressing(line, &ignored).p == line.end && line.end < text.end)
             line = rest_of_line(&scan, line.end + 1);
         int index = index_at(line, c, false, false, &p);
+        *ended = line.end < text.end;
         if (index != NOTHING) return index;
         go_on(&scan, p);
     }
@@ -455,11 +486,20 @@ static int by_last_bracket(struct span s, const struct choices *c) {
 static karma_status read_mcqa(struct arena *a, const char *text, const struct choices *c,
                               const char **prediction, karma_parse *how) {
     const struct span s = whole(text);
-    int index = by_marker(s, c);
+    bool ended;
+    int index = by_marker(s, c, &ended);
     if (index != NOTHING) return give_letter(a, c, index, KARMA_PARSE_MARKER, prediction, how);
     index = agree(agree(by_first_line(s, c), by_box(s, c)), by_cue(s, c));
     if (index == NOTHING) index = by_last_bracket(s, c);
     return give_letter(a, c, index, KARMA_PARSE_FALLBACK, prediction, how);
+}
+
+/* What a marker says goes before all else, and once its line is whole nothing adds to it. */
+static bool mcqa_decided(const char *text, const struct choices *c) {
+    const struct span s = whole(text);
+    bool ended = false, ignored;
+    const int index = by_marker(s, c, &ended);
+    return index != NOTHING && ended && by_marker(strip_space(s), c, &ignored) == index;
 }
 
 static karma_status read_ranking(struct arena *a, const char *text, const struct choices *c,
@@ -473,20 +513,31 @@ static karma_status read_ranking(struct arena *a, const char *text, const struct
 
 const struct extraction extractions[] = {
     {"mcqa", true, read_mcqa,
-     "the option's letter after \"Final Answer:\", else where the text states it once"},
+     "the option's letter after \"Final Answer:\", else where the text states it once",
+     mcqa_decided},
     {"mcqa_upstream", true, read_mcqa_upstream,
-     "the letter exactly as KARMA 0.2.0 reads it, for comparison with its figures"},
-    {"final_answer", false, read_final_answer, "the text after \"Final Answer:\""},
-    {"strip", false, read_strip, "the whole text without blanks around it"},
+     "the letter exactly as KARMA 0.2.0 reads it, for comparison with its figures",
+     mcqa_upstream_decided},
+    {"final_answer", false, read_final_answer, "the text after \"Final Answer:\"",
+     final_answer_decided},
+    {"strip", false, read_strip, "the whole text without blanks around it", NULL},
     {"ranking", false, read_ranking,
-     "the whole text, a JSON object of documents and scores or an array of documents"},
+     "the whole text, a JSON object of documents and scores or an array of documents", NULL},
     {"transcript", false, read_transcript,
-     "the whole text without blanks around it; no text is an answer too: silence"},
+     "the whole text without blanks around it; no text is an answer too: silence", NULL},
     {0},
 };
 
 const char *const extraction_names[] = {
     "mcqa", "mcqa_upstream", "final_answer", "strip", "ranking", "transcript", NULL};
+
+bool extraction_may_decide(const char *text) {
+    static const char words[] = "final answer";
+    struct span s = whole(text);
+    while (s.p < s.end && !starts_with_nocase(s, words))
+        s.p++;
+    return s.p < s.end;
+}
 
 const struct extraction *extraction_find(const char *name) {
     for (const struct extraction *e = extractions; e->name; e++)

@@ -16,10 +16,17 @@ struct extraction {
     karma_status (*read)(struct arena *a, const char *text, const struct choices *c,
                          const char **prediction, karma_parse *how);
     const char *help;
+    /* May be NULL: never. Whatever follows text, and whether or not blanks around the whole are
+     * left out then, does read() read the same? A true is sure, a false is not. text: whole
+     * characters. */
+    bool (*decided)(const char *text, const struct choices *c);
 };
 
 extern const struct extraction extractions[]; /* name NULL ends */
 extern const char *const extraction_names[];  /* the same names, NULL-terminated */
+
+/* false: no rule's decided() is true of text, whatever the choices are. */
+bool extraction_may_decide(const char *text);
 
 /* NULL if there is none of that name. */
 const struct extraction *extraction_find(const char *name);

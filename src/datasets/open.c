@@ -709,3 +709,38 @@ karma_status karma_dataset_extract(karma_dataset *d, size_t i, const char *text,
     arena_reset(&d->prediction);
     return d->rule->read(&d->prediction, text, &m->item.choices, prediction, how);
 }
+
+bool karma_dataset_can_decide(const karma_dataset *d) {
+    return !d->spec->class && d->rule->decided;
+}
+
+karma_status karma_dataset_decided(karma_dataset *d, size_t i, const char *text, bool *decided) {
+    *decided = false;
+    if (!karma_dataset_can_decide(d) || !text) return KARMA_OK;
+    if (!extraction_may_decide(text)) return KARMA_OK; /* no row need be read to know that */
+    struct made *m = d->sample_row.index == i ? &d->sample_row : &d->extract_row;
+    karma_status st = load(d, i, m);
+    if (st == KARMA_OK) *decided = d->rule->decided(text, &m->item.choices);
+    return st;
+}
+
+karma_status karma_dataset_choices(karma_dataset *d, size_t i, const char *const **labels,
+                                   const char *const **texts, size_t *n) {
+    static const char letters[CHOICES_MAX][2] = {"A", "B", "C", "D", "E", "F", "G", "H", "I",
+                                                 "J", "K", "L", "M", "N", "O", "P", "Q", "R",
+                                                 "S", "T", "U", "V", "W", "X", "Y", "Z"};
+    *labels = *texts = NULL;
+    *n = 0;
+    if (d->spec->kind != DATASET_MULTIPLE_CHOICE || d->spec->class) return KARMA_OK;
+    karma_status st = load(d, i, &d->sample_row);
+    if (st < 0) return st;
+    const struct choices *c = &d->sample_row.item.choices;
+    const char **own = arena_calloc(&d->sample_row.arena, c->count + 1, sizeof(*own));
+    if (!own) return KARMA_E_NOMEM;
+    for (size_t k = 0; k < c->count; k++)
+        own[k] = letters[c->labels[k] - 'A'];
+    *labels = own;
+    *texts = c->texts;
+    *n = c->count;
+    return KARMA_OK;
+}

@@ -1,6 +1,7 @@
 /*
  * engine.c - continuous batching. Each step gives every sequence that is answering one row and
- * fills the rest of the batch with chunks of prompts, in the order of admission. A request enters
+ * fills the rest of the batch with chunks of prompts, in the order of admission; where nothing else
+ * is to be done, with guesses at what the answers say next (engine/draft.h). A request enters
  * when a slot and the blocks of its full length are free, so a running one never has to yield.
  * What a request computes is decided by its own tokens alone; only when is decided here.
  */
@@ -27,7 +28,7 @@ struct engine {
     int64_t vocab_size;
     int32_t max_sequences, max_rows, max_head_rows;
     int32_t max_span;
-    bool share_prefixes;
+    bool share_prefixes, speculate;
     /* By the digest of a picture met so far: what the cache knows its first row by; those of the
      * others follow, downwards. Grows with the pictures, not with the tokens. */
     struct map pictures;
@@ -37,6 +38,7 @@ struct engine {
     struct batch_row *rows;         /* [max_rows] */
     int32_t *logit_rows;            /* [max_head_rows] */
     float *logits;                  /* [max_head_rows, vocab_size] */
+    struct batch_choice *choices;   /* [max_sequences] */
     int32_t *block_tables;          /* [max_sequences, blocks_per_sequence] */
     const int32_t **block_table_of; /* [max_sequences] */
     bool *slot_used;                /* [max_sequences] */
@@ -51,7 +53,7 @@ struct engine {
 
 /* Sizes of the arena's parts, in the order in which they lie. */
 struct parts {
-    size_t cache, sampler, logits, tables, table_of, rows, logit_rows, slot_used;
+    size_t cache, sampler, logits, choices, tables, table_of, rows, logit_rows, slot_used;
 };
 
 static size_t rounded(size_t bytes) {
@@ -64,6 +66,7 @@ static struct parts parts_of(const struct engine *e, int32_t n_blocks, int32_t p
         .cache = rounded(kv_cache_bytes(n_blocks)),
         .sampler = rounded(sampler_bytes(e->vocab_size)),
         .logits = rounded((size_t)e->max_head_rows * (size_t)e->vocab_size * sizeof(float)),
+        .choices = rounded(sequences * sizeof(struct batch_choice)),
         .tables = rounded(sequences * (size_t)per_sequence * sizeof(int32_t)),
         .table_of = rounded(sequences * sizeof(int32_t *)),
         .rows = rounded((size_t)e->max_rows * sizeof(struct batch_row)),
@@ -73,8 +76,8 @@ static struct parts parts_of(const struct engine *e, int32_t n_blocks, int32_t p
 }
 
 static size_t sum_of(const struct parts *p) {
-    return p->cache + p->sampler + p->logits + p->tables + p->table_of + p->rows + p->logit_rows +
-           p->slot_used;
+    return p->cache + p->sampler + p->logits + p->choices + p->tables + p->table_of + p->rows +
+           p->logit_rows + p->slot_used;
 }
 
 static karma_status lay_out(struct engine *e) {
@@ -88,6 +91,8 @@ static karma_status lay_out(struct engine *e) {
     at += p.sampler;
     e->logits = (float *)(void *)at;
     at += p.logits;
+    e->choices = (struct batch_choice *)(void *)at;
+    at += p.choices;
     e->block_tables = (int32_t *)(void *)at;
     at += p.tables;
     e->block_table_of = (const int32_t **)(void *)at;
@@ -153,6 +158,7 @@ static void settle(struct engine *e, const struct model *model,
     e->max_head_rows = e->max_sequences > MIN_HEAD_ROWS ? e->max_sequences : MIN_HEAD_ROWS;
     if (e->max_head_rows > e->max_rows) e->max_head_rows = e->max_rows;
     e->share_prefixes = options->share_prefixes;
+    e->speculate = options->speculate;
     e->next_picture = -1;
     if (!(model->info.can & FAMILY_SEE)) return;
     /* Whole pictures enter a step, also when every other sequence is answering. */
@@ -353,10 +359,10 @@ static void release_blocks(struct engine *e, struct request *r, int32_t n) {
 
 /* The beginning of the next block may stand in one of another sequence: copy it. */
 static void copy_beginning(struct engine *e, struct request *r, int32_t source, int32_t common) {
-    const size_t floats = kv_block_floats(&e->rt.kv);
+    const struct kv_pool *kv = &e->rt.kv;
     const struct backend_ops *ops = e->rt.model->be->ops;
-    ops->copy(e->rt.stream, e->rt.kv.base + (size_t)r->blocks[r->n_found] * floats,
-              e->rt.kv.base + (size_t)source * floats, floats * sizeof(float));
+    ops->copy(e->rt.stream, kv_head_at(kv, r->blocks[r->n_found], 0, 0),
+              kv_head_at(kv, source, 0, 0), kv_block_bytes(kv));
     r->n_copied = common;
 }
 
@@ -464,7 +470,7 @@ static int32_t refill_end(struct engine *e, struct request *r) {
 /* How many rows of r the step takes: as many as it has room for, and no part of a picture. */
 static int32_t rows_to_schedule(struct engine *e, struct request *r, const struct batch *batch) {
     int64_t most = e->max_rows - batch->n_rows, logits = batch->n_logits;
-    int32_t end = r->n_tokens, n = 0;
+    int32_t end = r->n_tokens + r->draft.n_rows, n = 0;
     if (r->n_filled / KV_BLOCK_TOKENS < r->n_found) {
         const int32_t refilled = refill_end(e, r);
         if (refilled < end) end = refilled;
@@ -492,6 +498,11 @@ static void place_picture_row(struct engine *e, const struct prompt_span *s, int
                                  width * sizeof(float));
 }
 
+/* Of the text, or guessed behind it. */
+static int32_t token_at(const struct request *r, int32_t pos) {
+    return pos < r->n_tokens ? r->tokens[pos] : r->draft.tokens[pos - r->n_tokens];
+}
+
 /* The next tokens of r into the batch. */
 static void schedule(struct engine *e, struct request *r, struct batch *batch) {
     r->n_scheduled = rows_to_schedule(e, r, batch);
@@ -501,16 +512,41 @@ static void schedule(struct engine *e, struct request *r, struct batch *batch) {
         struct batch_row *row = &e->rows[batch->n_rows];
         const struct prompt_span *s = pos < r->n_prompt ? request_span(r, pos) : NULL;
         *row = (struct batch_row){
-            .seq = r->slot, .pos = pos, .token = r->tokens[pos], .visible_end = pos + 1};
+            .seq = r->slot, .pos = pos, .token = token_at(r, pos), .visible_end = pos + 1};
         if (s) place_picture_row(e, s, (int32_t)batch->n_rows, row);
         if (request_wants_logits(r, pos)) {
             e->logit_rows[batch->n_logits++] = (int32_t)batch->n_rows;
         }
         batch->n_rows++;
     }
+    if (!r->n_candidates || r->n_filled + r->n_scheduled < r->n_tokens) return;
+    e->choices[batch->n_choices++] = (struct batch_choice){.row = (int32_t)batch->n_rows - 1,
+                                                           .n_ids = r->n_candidates,
+                                                           .ids = r->candidates,
+                                                           .logits = r->candidate_logits};
 }
 
-/* After a step: blocks that became full can be found, and are no longer waited for. */
+/* Guesses for all that answer, if the step has room for them: its time is that of reading the
+ * weights while it has few rows, which a chunk of a prompt would end. */
+static void draft(struct engine *e) {
+    struct draft *drafts[DRAFT_STEP_ROWS];
+    int32_t n = 0;
+    bool room = e->speculate;
+    for (struct request *r = e->active; r; r = r->next) {
+        r->draft.n = r->draft.n_rows = 0;
+        if (n == DRAFT_STEP_ROWS || r->n_tokens == r->n_prompt) room = false;
+        if (room) drafts[n++] = &r->draft;
+    }
+    if (!room) return;
+    for (struct request *r = e->active; r; r = r->next) {
+        /* The last token of an answer takes no row. */
+        draft_find(&r->draft, r->tokens, r->n_tokens, e->vocab_size, r->n_limit - r->n_tokens - 1);
+    }
+    draft_share_rows(drafts, n, e->max_rows);
+}
+
+/* After a step, of which r's first n_scheduled rows stay: blocks that became full can be found, and
+ * are no longer waited for. */
 static void note_filled(struct engine *e, struct request *r) {
     const int32_t before = r->n_filled / KV_BLOCK_TOKENS;
     r->n_filled += r->n_scheduled;
@@ -528,18 +564,40 @@ static void note_filled(struct engine *e, struct request *r) {
     }
 }
 
+/* The tokens that this step gives r: one, and while they are what was guessed, those behind it. The
+ * rows of guesses that did not come true are as if they had not been in the step. */
+static void take_answer(struct engine *e, struct request *r, const float *logits) {
+    struct draft *d = &r->draft;
+    const int32_t before = r->n_tokens;
+    int32_t n_true = 0;
+    for (;;) {
+        request_accept(r, logits + (size_t)n_true * (size_t)e->vocab_size, &e->sampler,
+                       e->tokenizer);
+        if (r->status == KARMA_OK) e->stats.generated_tokens++;
+        if (r->ended || e->cancel_wanted || n_true == d->n_rows) break;
+        if (r->tokens[before + n_true] != d->tokens[n_true]) break;
+        n_true++;
+    }
+    draft_learn(d, r->tokens + before, r->n_tokens - before);
+    r->n_scheduled -= d->n_rows - n_true;
+    e->stats.drafted_tokens += (uint64_t)d->n_rows;
+    e->stats.accepted_tokens += (uint64_t)n_true;
+}
+
 /* What the logits of this step say to r. */
 static void take_logits(struct engine *e, struct request *r) {
-    const int32_t from = r->n_filled - r->n_scheduled;
+    const int32_t end = r->n_filled + r->n_scheduled;
     const float *logits = e->logits + (size_t)r->first_logits * (size_t)e->vocab_size;
-    for (int32_t pos = from; pos < r->n_filled && pos < r->n_prompt - 1 && !r->ended; pos++) {
+    for (int32_t pos = r->n_filled; pos < end && pos < r->n_prompt - 1 && !r->ended; pos++) {
         if (!request_wants_logits(r, pos)) continue;
         request_score_prompt(r, pos + 1, logits, e->vocab_size);
         logits += e->vocab_size;
     }
-    if (r->ended || r->n_filled < r->n_tokens) return;
-    request_accept(r, logits, &e->sampler, e->tokenizer);
-    if (r->status == KARMA_OK) e->stats.generated_tokens++;
+    if (r->ended || end < r->n_tokens) return;
+    if (r->n_candidates)
+        request_choose(r, e->tokenizer);
+    else
+        take_answer(e, r, logits);
 }
 
 /* Report and free every active request that has ended; callbacks may submit new ones. */
@@ -596,7 +654,9 @@ static void run_batch(struct engine *e) {
         .block_tables = e->block_table_of,
         .logit_rows = e->logit_rows,
         .logits = e->logits,
+        .choices = e->choices,
     };
+    draft(e);
     /* Those who answer first: one row each, so there is always room for all of them. */
     for (struct request *r = e->active; r; r = r->next) {
         r->n_scheduled = 0;
@@ -611,8 +671,8 @@ static void run_batch(struct engine *e) {
     e->stats.rows += (uint64_t)batch.n_rows;
     for (struct request *r = e->active; r; r = r->next) {
         if (r->n_scheduled == 0) continue;
-        note_filled(e, r);
         take_logits(e, r);
+        note_filled(e, r);
     }
 }
 

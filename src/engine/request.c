@@ -19,6 +19,9 @@ static karma_status check_options(const karma_generate_options *o,
         return status_fail(KARMA_E_RANGE, "n_top_logprobs: expected -1 to %d, found %d",
                            REQUEST_MAX_TOP, o->n_top_logprobs);
     }
+    if (o->enough && !tokenizer) {
+        return status_fail(KARMA_E_USAGE, "enough: the engine has no tokenizer");
+    }
     for (size_t i = 0; o->stop && o->stop[i]; i++) {
         if (!tokenizer) return status_fail(KARMA_E_USAGE, "stop: the engine has no tokenizer");
         if (!o->stop[i][0]) return status_fail(KARMA_E_RANGE, "stop: an empty string");
@@ -38,6 +41,30 @@ static karma_status check_thought(const karma_thought *t, int64_t vocab_size) {
         if (t->end[i] >= 0 && t->end[i] < vocab_size) continue;
         return status_fail(KARMA_E_RANGE, "thought: id %d is outside the vocabulary of %lld",
                            t->end[i], (long long)vocab_size);
+    }
+    return KARMA_OK;
+}
+
+static karma_status check_candidates(const karma_generate_options *o, int64_t vocab_size) {
+    if (o->n_candidates > KARMA_MAX_CANDIDATES) {
+        return status_fail(KARMA_E_RANGE, "candidates: expected up to %d, found %zu",
+                           KARMA_MAX_CANDIDATES, o->n_candidates);
+    }
+    if (o->n_candidates && o->n_top_logprobs >= 0) {
+        return status_fail(KARMA_E_USAGE, "candidates: only their own logits are computed, so "
+                                          "there are no log-probabilities of tokens");
+    }
+    for (size_t i = 0; i < o->n_candidates; i++) {
+        if (o->candidates[i] < 0 || o->candidates[i] >= vocab_size) {
+            return status_fail(KARMA_E_RANGE,
+                               "candidate %zu: id %d is outside the vocabulary of %lld", i,
+                               o->candidates[i], (long long)vocab_size);
+        }
+        for (size_t j = 0; j < i; j++) {
+            if (o->candidates[i] != o->candidates[j]) continue;
+            return status_fail(KARMA_E_DUPLICATE, "candidates %zu and %zu are both id %d", j, i,
+                               o->candidates[i]);
+        }
     }
     return KARMA_OK;
 }
@@ -115,6 +142,17 @@ static karma_status copy_thought(struct request *r, const karma_thought *t) {
     return KARMA_OK;
 }
 
+static karma_status copy_candidates(struct request *r, const karma_generate_options *o) {
+    if (o->n_candidates == 0) return KARMA_OK;
+    const size_t bytes = o->n_candidates * sizeof(float);
+    r->candidates = arena_dup(&r->memory, o->candidates, o->n_candidates * sizeof(*o->candidates));
+    r->candidate_logits = arena_calloc(&r->memory, 2, bytes);
+    if (!r->candidates || !r->candidate_logits) return KARMA_E_NOMEM;
+    r->candidate_logprobs = r->candidate_logits + o->n_candidates;
+    r->n_candidates = (int32_t)o->n_candidates;
+    return KARMA_OK;
+}
+
 static karma_status copy_spans(struct request *r, const struct engine_prompt *prompt) {
     if (prompt->n_spans == 0) return KARMA_OK;
     r->contents = arena_calloc(&r->memory, (size_t)r->n_limit, sizeof(*r->contents));
@@ -164,6 +202,7 @@ karma_status request_create(const char *key, const struct engine_prompt *prompt,
     karma_status st = check_options(options, tokenizer);
     if (st == KARMA_OK) st = sampler_check(&sampling);
     if (st == KARMA_OK) st = check_thought(options->thought, vocab_size);
+    if (st == KARMA_OK) st = check_candidates(options, vocab_size);
     if (st == KARMA_OK) st = check_prompt(prompt, vocab_size, n_ctx);
     if (st < 0) return st;
 
@@ -172,9 +211,11 @@ karma_status request_create(const char *key, const struct engine_prompt *prompt,
     r->sampling = sampling;
     r->n_top_logprobs = options->n_top_logprobs;
     r->wants_prompt_logprobs = options->prompt_logprobs;
+    draft_init(&r->draft);
     r->n_prompt = r->n_tokens = (int32_t)prompt->n_tokens;
-    r->n_limit =
-        options->max_tokens < n_ctx - r->n_prompt ? r->n_prompt + options->max_tokens : n_ctx;
+    const int32_t most = options->n_candidates ? 1 : options->max_tokens;
+    r->n_limit = most < n_ctx - r->n_prompt ? r->n_prompt + most : n_ctx;
+    r->enough = options->enough;
     const char *stream_key = options->stream_key ? options->stream_key : "";
     rng_init(&r->rng, options->seed, stream_key, strlen(stream_key));
 
@@ -189,6 +230,7 @@ karma_status request_create(const char *key, const struct engine_prompt *prompt,
     st = copy_spans(r, prompt);
     if (st == KARMA_OK) st = copy_stops(r, options);
     if (st == KARMA_OK) st = copy_thought(r, options->thought);
+    if (st == KARMA_OK) st = copy_candidates(r, options);
     if (st == KARMA_OK) st = make_logprobs(r, vocab_size);
     if (st == KARMA_OK && tokenizer) {
         st = buf_reserve(&r->text, (size_t)(r->n_limit - r->n_prompt) * TEXT_BYTES_A_TOKEN + 1);
@@ -226,7 +268,7 @@ const int32_t *request_contents(struct request *r) {
 }
 
 bool request_wants_logits(const struct request *r, int32_t pos) {
-    if (pos == r->n_tokens - 1) return true;
+    if (pos >= r->n_tokens - 1) return r->n_candidates == 0;
     return r->wants_prompt_logprobs && pos < r->n_prompt - 1 && !request_span(r, pos + 1);
 }
 
@@ -294,7 +336,12 @@ static void add_text(struct request *r, int32_t token, const struct tokenizer *t
         r->detokenizer = (struct detokenizer){0}; /* a partial character goes with the cut */
         end_with(r, KARMA_FINISH_STOP);
     }
-    send_text(r, r->ended ? r->text.len : settled_text(r));
+    const size_t settled = r->ended ? r->text.len : settled_text(r);
+    send_text(r, settled);
+    if (r->ended || !r->enough || r->text.len == old_len) return;
+    if (!r->enough(r->user, buf_str(&r->text), settled)) return;
+    r->decided = true;
+    end_with(r, KARMA_FINISH_STOP);
 }
 
 /* Log-probabilities are of the unmodified logits. */
@@ -362,6 +409,31 @@ void request_accept(struct request *r, const float *logits, struct sampler *samp
     if (!r->ended && r->n_tokens == r->n_limit) end_with(r, KARMA_FINISH_LENGTH);
 }
 
+void request_choose(struct request *r, const struct tokenizer *tokenizer) {
+    const float *logits = r->candidate_logits;
+    karma_status st = sampler_check_logits(logits, r->n_candidates);
+    if (st < 0) {
+        request_fail(r, st);
+        return;
+    }
+    int32_t best = 0;
+    for (int32_t i = 1; i < r->n_candidates; i++)
+        if (logits[i] > logits[best]) best = i;
+    float max;
+    const double log_sum = sampler_log_sum(logits, r->n_candidates, &max);
+    for (int32_t i = 0; i < r->n_candidates; i++)
+        r->candidate_logprobs[i] = (float)((double)logits[i] - (double)max - log_sum);
+    r->tokens[r->n_tokens++] = r->candidates[best];
+    if (tokenizer) {
+        st = detokenizer_push(&r->detokenizer, tokenizer, r->candidates[best], true, &r->text);
+        if (st < 0) {
+            request_fail(r, st);
+            return;
+        }
+    }
+    end_with(r, KARMA_FINISH_STOP);
+}
+
 void request_score_prompt(struct request *r, int32_t at, const float *logits, int64_t vocab_size) {
     karma_status st = sampler_check_logits(logits, vocab_size);
     if (st < 0) {
@@ -396,9 +468,13 @@ void request_report(struct request *r, const struct tokenizer *tokenizer) {
         .n_prompt_tokens = (size_t)r->n_prompt,
         .n_cached_tokens = (size_t)r->n_cached,
         .finish_reason = r->reason,
-        .flags = r->reason == KARMA_FINISH_LENGTH ? KARMA_OUTPUT_CUT : 0,
+        .flags = (r->reason == KARMA_FINISH_LENGTH ? (unsigned)KARMA_OUTPUT_CUT : 0) |
+                 (r->decided ? (unsigned)KARMA_OUTPUT_DECIDED : 0),
         .logprobs = r->logprobs,
         .prompt_logprobs = r->prompt_logprobs,
+        .candidate_logits = failed ? NULL : r->candidate_logits,
+        .candidate_logprobs = failed ? NULL : r->candidate_logprobs,
+        .n_candidates = failed ? 0 : (size_t)r->n_candidates,
     };
     if (r->done) r->done(r->user, &output);
 }

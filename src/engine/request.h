@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "base/random.h"
+#include "engine/draft.h"
 #include "engine/prompt.h"
 #include "karma/engine.h"
 #include "nn/sampler.h"
@@ -28,6 +29,11 @@ struct request {
     int32_t n_top_logprobs; /* -1: none wanted */
     bool wants_prompt_logprobs;
     karma_thought thought; /* n_end 0: no bound */
+    int32_t *candidates;   /* [n_candidates] compared instead of generating */
+    int32_t n_candidates;
+    float *candidate_logits, *candidate_logprobs; /* [n_candidates] */
+    bool (*enough)(void *user, const char *text, size_t len);
+    bool decided; /* by enough */
     karma_done_fn done;
     karma_text_fn text_fn;
     void *user;
@@ -59,6 +65,7 @@ struct request {
     int32_t n_copied;     /* tokens at the beginning of block n_found, copied */
     int32_t n_cached;     /* prompt tokens taken over */
     int32_t n_scheduled;  /* rows of the step under way */
+    struct draft draft;   /* what the answer may say next; its rows are the last of those */
     int32_t first_logits; /* its first row of logits in that step */
 
     bool ended;
@@ -76,7 +83,7 @@ karma_status request_create(const char *key, const struct engine_prompt *prompt,
 const struct prompt_span *request_span(const struct request *r, int32_t pos);
 /* [n_tokens] what the cache knows its tokens by. */
 const int32_t *request_contents(struct request *r);
-/* Are the logits of that position wanted: for the next token, or to score the prompt's? */
+/* Are all logits of that position wanted: for the next token, or to score the prompt's? */
 bool request_wants_logits(const struct request *r, int32_t pos);
 void request_destroy(struct request *r);
 
@@ -84,6 +91,8 @@ void request_destroy(struct request *r);
  * to end, also by an error. */
 void request_accept(struct request *r, const float *logits, struct sampler *sampler,
                     const struct tokenizer *tokenizer);
+/* Take what candidate_logits say: the token is one of the candidates, and the request ends. */
+void request_choose(struct request *r, const struct tokenizer *tokenizer);
 /* The log-probability of prompt token `at` from the logits before it; of those in the place of a
  * picture there is none, and 0 stands for it. */
 void request_score_prompt(struct request *r, int32_t at, const float *logits, int64_t vocab_size);

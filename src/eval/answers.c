@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/sha256.h"
+#include "eval/order.h"
 #include "karma/embedding.h"
 
 /* Their content, not where it lies. */
@@ -18,7 +19,13 @@ static void add_images(struct sha256 *h, const karma_image *images, size_t n) {
     }
 }
 
-void answers_store_key(const char *identity, const karma_sample *s,
+static void add_strings(struct sha256 *h, const char *const *list, size_t n) {
+    sha256_field_u64(h, n);
+    for (size_t i = 0; i < n; i++)
+        sha256_field_str(h, list[i]);
+}
+
+void answers_store_key(const char *identity, const karma_sample *s, const struct stop_rule *stop,
                        unsigned char out[STORE_KEY_BYTES]) {
     struct sha256 h;
     sha256_begin(&h);
@@ -40,26 +47,59 @@ void answers_store_key(const char *identity, const karma_sample *s,
         sha256_field_str(&h, s->audio->digest);
     }
     add_images(&h, s->images, s->n_images);
+    if (s->n_candidates) {
+        sha256_field_str(&h, "candidates");
+        add_strings(&h, s->candidates, s->n_candidates);
+        sha256_field_str(&h, s->answer_lead);
+    }
+    if (stop) {
+        sha256_field_str(&h, "stop when decided");
+        sha256_field_str(&h, stop->name);
+        add_strings(&h, stop->labels, stop->n);
+        add_strings(&h, stop->texts, stop->n);
+    }
     sha256_end(&h, out);
 }
 
-static karma_status add_slot(struct answers_run *run, struct plan_dataset *d, struct answers *a,
-                             size_t i) {
-    const karma_sample *sample;
-    karma_status st = karma_dataset_get(d->data, i, &sample);
+/* Sample i as the model is to see it, but for the reference, and what stops its answer. */
+static karma_status sample_of(struct plan_dataset *d, size_t i, karma_sample *out,
+                              struct stop_rule *stop) {
+    const karma_sample *full;
+    const char *const *labels = NULL, *const *texts = NULL;
+    size_t n = 0;
+    karma_status st = karma_dataset_get(d->data, i, &full);
+    if (st == KARMA_OK && (d->letters || d->stops))
+        st = karma_dataset_choices(d->data, i, &labels, &texts, &n);
     if (st < 0) return st;
-    if (!sample->key) return status_fail(KARMA_E_INTERNAL, "%s: sample without key", d->name);
+    *out = *full;
+    if (d->letters) {
+        out->candidates = labels;
+        out->n_candidates = n;
+        out->answer_lead = d->lead;
+    }
+    *stop = (struct stop_rule){d->info->extraction, labels, texts, n};
+    return KARMA_OK;
+}
+
+static karma_status add_slot(struct answers_run *run, struct plan_dataset *d, struct answers *a,
+                             struct order *order, size_t i) {
+    karma_sample sample;
+    struct stop_rule stop;
+    karma_status st = sample_of(d, i, &sample, &stop);
+    if (st == KARMA_OK) st = order_look(order, &sample);
+    if (st < 0) return st;
+    if (!sample.key) return status_fail(KARMA_E_INTERNAL, "%s: sample without key", d->name);
     struct map_entry *entry;
     bool added;
-    st = map_put(&a->by_key, sample->key, strlen(sample->key), &entry, &added);
+    st = map_put(&a->by_key, sample.key, strlen(sample.key), &entry, &added);
     if (st < 0) return st;
     if (!added) {
         return status_fail(KARMA_E_DUPLICATE, "%s: two samples have the key %s", d->name,
-                           status_quotez(sample->key));
+                           status_quotez(sample.key));
     }
     entry->value.u64 = i;
     struct sample_slot *slot = &a->slots[i];
-    answers_store_key(run->identity, sample, slot->store_key);
+    answers_store_key(run->identity, &sample, d->stops ? &stop : NULL, slot->store_key);
     slot->wanted = true;
     if (run->refresh) return KARMA_OK;
     st = store_get(run->store, slot->store_key, &a->arena, &slot->answer, &a->n_damaged);
@@ -79,13 +119,15 @@ struct feed {
     struct answers_run *run;
     struct plan_dataset *d;
     struct answers *a;
-    size_t at;         /* next slot to look at */
+    size_t *order; /* [n_order], in a: slots to ask for, those alike together */
+    size_t n_order, at;
     size_t n_fresh;    /* answered by the model */
     size_t reported;   /* ready and committed */
     karma_sample lent; /* the one handed out last, without its reference */
     bool started, cancelled;
     karma_status broken; /* the store or the model's bookkeeping failed: no more is handed out */
     char why[1024];      /* its message, kept over what the model's own ending sets */
+    struct buf so_far;   /* of the answer that is_decided() looks at */
 };
 
 /* The run cannot go on. The first reason is the one to tell. */
@@ -130,14 +172,12 @@ static karma_status next_sample(void *user, const karma_sample **sample) {
     f->started = true;
     if (f->broken < 0) return f->broken;
     if (f->cancelled) return KARMA_DONE;
-    while (f->at < f->a->n && !f->a->slots[f->at].wanted)
-        f->at++;
-    if (f->at == f->a->n) return KARMA_DONE;
-    f->a->slots[f->at].asked = true;
-    const karma_sample *full;
-    karma_status st = karma_dataset_get(f->d->data, f->at++, &full);
+    if (f->at == f->n_order) return KARMA_DONE;
+    const size_t i = f->order[f->at++];
+    f->a->slots[i].asked = true;
+    struct stop_rule ignored;
+    karma_status st = sample_of(f->d, i, &f->lent, &ignored);
     if (st < 0) return st;
-    f->lent = *full;
     f->lent.expected_output = NULL; /* no model can peek */
     /* A recogniser takes an input for the path of a recording: a question is none. */
     if (karma_model_get_type(f->run->model) == KARMA_AUDIO_RECOGNITION) f->lent.input = NULL;
@@ -167,6 +207,27 @@ static karma_status copy_answer(struct arena *a, const karma_output *o, struct a
     return st;
 }
 
+/* Nothing that could follow would change what is read out of this? */
+static bool is_decided(void *user, const char *key, const char *text, size_t len) {
+    struct feed *f = user;
+    const struct map_entry *entry = key ? map_find(&f->a->by_key, key, strlen(key)) : NULL;
+    bool decided = false;
+    if (!entry || f->broken < 0) return false;
+    buf_clear(&f->so_far);
+    karma_status st = buf_append(&f->so_far, text, len);
+    if (st == KARMA_OK)
+        st = karma_dataset_decided(f->d->data, entry->value.u64, buf_str(&f->so_far), &decided);
+    if (st < 0) break_off(f, st);
+    return decided;
+}
+
+static void count_tokens(struct answers *a, const karma_output *o) {
+    a->n_prompt_tokens += o->n_prompt_tokens;
+    a->n_shared_tokens += o->n_cached_tokens;
+    a->n_tokens += o->n_candidates ? 0 : o->n_tokens;
+    a->n_stopped += (o->flags & KARMA_OUTPUT_DECIDED) != 0;
+}
+
 static karma_status keep(struct feed *f, struct sample_slot *slot, const char *sample_key) {
     slot->state = ANSWER_READY;
     f->a->n_ready++;
@@ -191,6 +252,7 @@ static karma_status put_output(void *user, const karma_output *o) {
     if (o->status == KARMA_E_CANCELLED) return KARMA_OK;
     karma_status st = copy_answer(&f->a->arena, o, &slot->answer);
     if (st == KARMA_OK) st = keep(f, slot, o->key);
+    count_tokens(f->a, o);
     if (st < 0) break_off(f, st);
     if (st == KARMA_OK && store_pending(f->run->store) == 0) report(f);
     return st;
@@ -215,7 +277,12 @@ static karma_status close_gaps(struct feed *f) {
 
 static karma_status ask_model(struct feed *f) {
     const karma_run_io io = {
-        .next = next_sample, .put = put_output, .cancelled = is_cancelled, .user = f};
+        .next = next_sample,
+        .put = put_output,
+        .cancelled = is_cancelled,
+        .user = f,
+        .enough = f->d->stops ? is_decided : NULL,
+    };
     karma_status st = karma_model_run(f->run->model, &io);
     if (st == KARMA_OK && !f->cancelled && f->broken == KARMA_OK) st = close_gaps(f);
     if (st == KARMA_E_CANCELLED) f->cancelled = true;
@@ -246,26 +313,49 @@ static karma_status ask_with_corpus(struct feed *f) {
     return st < 0 ? status_fail(st, "%s", why) : forgotten;
 }
 
-karma_status answers_collect(struct answers_run *run, struct plan_dataset *d, struct answers *a) {
-    *a = (struct answers){.n = d->n_samples};
-    a->slots = arena_calloc(&a->arena, a->n + 1, sizeof(*a->slots));
-    if (!a->slots) return KARMA_E_NOMEM;
+/* Documents are ranked and recordings heard one by one: there is nothing that two would share. */
+static karma_status put_in_order(struct feed *f, struct order *order) {
+    struct answers *a = f->a;
+    f->order = arena_calloc(&a->arena, a->n + 1, sizeof(*f->order));
+    if (!f->order) return KARMA_E_NOMEM;
+    for (size_t i = 0; i < a->n; i++)
+        if (a->slots[i].wanted) f->order[f->n_order++] = i;
+    if (f->d->n_documents) return KARMA_OK;
+    return order_sort(order, f->d->data, f->order, f->n_order);
+}
+
+static karma_status look_up(struct answers_run *run, struct feed *f) {
+    struct plan_dataset *d = f->d;
+    struct answers *a = f->a;
+    struct order order = {0};
     karma_status st = KARMA_OK;
     for (size_t i = 0; i < a->n && st == KARMA_OK; i++)
-        st = add_slot(run, d, a, i);
+        st = add_slot(run, d, a, &order, i);
+    if (st == KARMA_OK) st = put_in_order(f, &order);
+    order_release(&order);
+    return st;
+}
+
+karma_status answers_collect(struct answers_run *run, struct plan_dataset *d, struct answers *a) {
+    *a = (struct answers){.n = d->n_samples};
+    struct feed f = {.run = run, .d = d, .a = a};
+    a->slots = arena_calloc(&a->arena, a->n + 1, sizeof(*a->slots));
+    if (!a->slots) return KARMA_E_NOMEM;
+    karma_status st = look_up(run, &f);
     if (st < 0) return st;
     if (a->n_damaged) {
         log_warn("%s: %zu stored answer%s failed the checksum: set aside, run again", d->name,
                  a->n_damaged, a->n_damaged == 1 ? "" : "s");
     }
     run->started_ns = clock_monotonic_ns();
-    struct feed f = {.run = run, .d = d, .a = a};
     if (a->n_ready == a->n) {
         report(&f);
         return KARMA_OK;
     }
     if (is_cancelled(&f)) return status_fail(KARMA_E_CANCELLED, "cancelled");
-    return ask_with_corpus(&f);
+    st = ask_with_corpus(&f);
+    buf_release(&f.so_far);
+    return st;
 }
 
 void answers_release(struct answers *a) {

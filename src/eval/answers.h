@@ -29,6 +29,9 @@ struct answers {
     size_t n;
     struct map by_key; /* sample key -> index */
     size_t n_cached, n_failed, n_ready, n_damaged;
+    /* Of what this run asked the model: tokens of prompts, of these found in the cache of another
+     * prompt, and of answers; answers that were ended because they were decided. */
+    size_t n_prompt_tokens, n_shared_tokens, n_tokens, n_stopped;
 };
 
 struct answers_run {
@@ -46,9 +49,16 @@ struct answers_run {
 karma_status answers_collect(struct answers_run *run, struct plan_dataset *d, struct answers *out);
 void answers_release(struct answers *a);
 
+/* What an answer that ends when it is decided depends on beside its sample. */
+struct stop_rule {
+    const char *name; /* of the extraction */
+    const char *const *labels, *const *texts;
+    size_t n;
+};
 /* The key a sample's answer is stored under: SHA-256 over the model's identity and all of the
- * sample that a model sees. References are no part of it: mending one recomputes nothing. */
+ * sample that a model sees, candidates included. References are no part of it: mending one
+ * recomputes nothing. stop: NULL, but where answers end when they are decided. */
 void answers_store_key(const char *identity, const karma_sample *sample,
-                       unsigned char out[STORE_KEY_BYTES]);
+                       const struct stop_rule *stop, unsigned char out[STORE_KEY_BYTES]);
 
 #endif

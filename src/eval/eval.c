@@ -81,6 +81,20 @@ static karma_status begin_run(struct run *r) {
     return st;
 }
 
+static karma_status set_count(struct arena *a, struct json *o, const char *name, size_t n) {
+    return json_set(a, o, name, json_new_int(a, (int64_t)n));
+}
+
+/* Of the samples that were run. */
+static karma_status count_tokens(struct arena *a, const struct plan_dataset *d,
+                                 const struct answers *answers, struct json *o) {
+    karma_status st = set_count(a, o, "prompt_tokens", answers->n_prompt_tokens);
+    if (st == KARMA_OK) st = set_count(a, o, "prompt_tokens_shared", answers->n_shared_tokens);
+    if (st == KARMA_OK) st = set_count(a, o, "generated_tokens", answers->n_tokens);
+    if (st == KARMA_OK && d->stops) st = set_count(a, o, "answers_ended_early", answers->n_stopped);
+    return st;
+}
+
 static karma_status time_dataset(struct run *r, const struct plan_dataset *d,
                                  const struct answers *answers, double elapsed_s) {
     struct arena *a = &r->plan.arena;
@@ -93,6 +107,7 @@ static karma_status time_dataset(struct run *r, const struct plan_dataset *d,
         st = json_set(a, o, "samples_run",
                       json_new_int(a, (int64_t)(answers->n_ready - answers->n_cached)));
     }
+    if (st == KARMA_OK) st = count_tokens(a, d, answers, o);
     if (st == KARMA_OK && answers->n_damaged) {
         st = json_set(a, o, "stored_answers_set_aside",
                       json_new_int(a, (int64_t)answers->n_damaged));

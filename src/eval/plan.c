@@ -329,6 +329,54 @@ static karma_status check_all_files(const struct plan *p, struct plan_dataset *d
     return st;
 }
 
+/* Does the prompt ask for an answer behind "Final Answer:"? Some have a line break within. */
+static bool asks_for_marker(const char *prompt) {
+    static const char first[] = "Final", second[] = "Answer:";
+    for (const char *at = prompt; at && (at = strstr(at, first)); at++) {
+        const char *behind = at + strlen(first);
+        const size_t blanks = strspn(behind, " \t\r\n");
+        if (blanks && strncmp(behind + blanks, second, strlen(second)) == 0) return true;
+    }
+    return false;
+}
+
+/* How the answers to this set are had. */
+static karma_status choose_way(struct plan_dataset *d, const karma_eval_options *o) {
+    const char *const *labels, *const *texts;
+    size_t n;
+    d->letters = o->answer_by && strcmp(o->answer_by, "letters") == 0;
+    d->stops = o->stop_when_decided && karma_dataset_can_decide(d->data);
+    if (!d->letters || d->n_samples == 0) return KARMA_OK;
+    karma_status st = karma_dataset_choices(d->data, 0, &labels, &texts, &n);
+    if (st == KARMA_OK && n == 0)
+        st = status_fail(KARMA_E_USAGE, "its questions have no options, so there are no letters to "
+                                        "compare (answer_by)");
+    if (asks_for_marker(d->info->prompt)) d->lead = "Final Answer: (";
+    return st;
+}
+
+static karma_status check_ways(const karma_eval_options *o, const struct plan *p) {
+    bool some = false;
+    for (size_t i = 0; i < p->n_datasets; i++)
+        some = some || p->datasets[i].stops;
+    if (!o->stop_when_decided || some) return KARMA_OK;
+    return status_fail(KARMA_E_USAGE,
+                       "stop_when_decided: no data set of this run is read by a rule "
+                       "that can tell (mcqa, mcqa_upstream, final_answer)");
+}
+
+static karma_status check_answer_by(const karma_eval_options *o) {
+    const char *by = o->answer_by ? o->answer_by : "generation";
+    const bool letters = strcmp(by, "letters") == 0;
+    if (!letters && strcmp(by, "generation") != 0)
+        return status_fail(KARMA_E_USAGE, "answer_by: expected generation or letters, found \"%s\"",
+                           status_quotez(by));
+    if (letters && o->stop_when_decided)
+        return status_fail(KARMA_E_USAGE, "stop_when_decided: with answer_by letters nothing is "
+                                          "written that could be stopped");
+    return KARMA_OK;
+}
+
 static karma_status open_dataset(struct plan *p, struct plan_dataset *d, const char *name,
                                  struct arguments *args, const karma_eval_options *o) {
     const int64_t max_samples = o->max_samples;
@@ -343,6 +391,7 @@ static karma_status open_dataset(struct plan *p, struct plan_dataset *d, const c
     d->n_samples = karma_dataset_count(d->data);
     if (max_samples > 0 && (uint64_t)max_samples < d->n_samples) d->n_samples = (size_t)max_samples;
     st = check_all_files(p, d, o->force);
+    if (st == KARMA_OK) st = choose_way(d, o);
     if (st == KARMA_OK) st = open_metrics(p, d, args);
     measure_corpus(d);
     return st < 0 ? st : open_processors(p, d, args);
@@ -401,7 +450,8 @@ karma_status plan_make(const karma_eval_options *o, struct plan *p) {
                            (long long)o->max_samples);
     }
     struct arguments args = {0};
-    karma_status st = check_output(o, p);
+    karma_status st = check_answer_by(o);
+    if (st == KARMA_OK) st = check_output(o, p);
     if (st == KARMA_OK) st = choose_store(o, p);
     if (st == KARMA_OK) {
         st = parse_args(&p->arena, o->dataset_args_json, "data set arguments", &args.dataset);
@@ -413,6 +463,7 @@ karma_status plan_make(const karma_eval_options *o, struct plan *p) {
         st = parse_args(&p->arena, o->processor_args_json, "processor arguments", &args.processor);
     }
     if (st == KARMA_OK) st = open_all(o, p, &args);
+    if (st == KARMA_OK) st = check_ways(o, p);
     if (st == KARMA_OK) st = check_all_used(args.dataset, &args.datasets, "data set arguments");
     if (st == KARMA_OK) st = check_all_used(args.metric, &args.metrics, "metric arguments");
     if (st == KARMA_OK) {
@@ -465,10 +516,25 @@ static karma_status check_for_corpus(const struct plan_dataset *d, const karma_m
                        d->name, deep->name, (long long)deep->k, (long long)longest);
 }
 
+static karma_status check_for_way(const struct plan_dataset *d, const karma_model *m) {
+    if (d->letters && !karma_model_can_choose(m))
+        return status_fail(KARMA_E_UNSUPPORTED,
+                           "answer_by letters: %s answers in its own way and compares no logits",
+                           karma_model_name(m));
+    if (d->stops && !karma_model_can_end_early(m))
+        return status_fail(KARMA_E_UNSUPPORTED,
+                           "stop_when_decided: %s makes answers in its own way, so none can be "
+                           "known to be decided",
+                           karma_model_name(m));
+    return KARMA_OK;
+}
+
 karma_status plan_check_model(const struct plan *p, const karma_model *m) {
     karma_status st = KARMA_OK;
-    for (size_t i = 0; st == KARMA_OK && i < p->n_datasets; i++)
-        if (p->datasets[i].n_documents) st = check_for_corpus(&p->datasets[i], m);
+    for (size_t i = 0; st == KARMA_OK && i < p->n_datasets; i++) {
+        st = check_for_way(&p->datasets[i], m);
+        if (st == KARMA_OK && p->datasets[i].n_documents) st = check_for_corpus(&p->datasets[i], m);
+    }
     return st;
 }
 

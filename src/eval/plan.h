@@ -37,6 +37,9 @@ struct plan_dataset {
     size_t n_processors;
     size_t n_documents; /* of its corpus; 0: it has none */
     size_t deepest;     /* how long a ranking its metrics need: the largest k, or the corpus */
+    bool letters;       /* options are compared, nothing is generated */
+    const char *lead;   /* with letters: what stands before them; NULL: nothing */
+    bool stops;         /* answers end when they are decided */
 };
 
 enum output_format { OUTPUT_JSON, OUTPUT_YAML, OUTPUT_CSV };

@@ -16,7 +16,7 @@ enum { MAX_FAILED_SHOWN = 1000, MAX_PARTS = 32 };
 
 struct tally {
     size_t marker, fallback, none; /* how predictions were found */
-    size_t cut, thought_cut, prompt_truncated, special_in_text;
+    size_t cut, thought_cut, prompt_truncated, special_in_text, decided;
     size_t short_ranking; /* shorter than the metrics look, though there are more documents */
     size_t failed_by_code[KARMA_STATUS_ORDER_COUNT];
 };
@@ -26,6 +26,7 @@ static void count_flags(struct tally *t, unsigned flags) {
     t->thought_cut += (flags & KARMA_OUTPUT_THOUGHT_CUT) != 0;
     t->prompt_truncated += (flags & KARMA_OUTPUT_PROMPT_TRUNCATED) != 0;
     t->special_in_text += (flags & KARMA_OUTPUT_SPECIAL_IN_TEXT) != 0;
+    t->decided += (flags & KARMA_OUTPUT_DECIDED) != 0;
 }
 
 static karma_status process(const struct plan_dataset *d, struct arena *a, const char *language,
@@ -223,8 +224,11 @@ static karma_status score_answer(struct scoring *s, size_t i, const karma_sample
     karma_parse how = KARMA_PARSE_NONE;
     const char *prediction = "";
     karma_status st = KARMA_OK;
-    /* A thought that never ended is no answer, however letter-like its last words are. */
-    if (!(answer->flags & KARMA_OUTPUT_THOUGHT_CUT)) {
+    if (s->d->letters) { /* chosen, not written */
+        prediction = answer->text;
+        how = KARMA_PARSE_MARKER;
+    } else if (!(answer->flags & KARMA_OUTPUT_THOUGHT_CUT)) {
+        /* A thought that never ended is no answer, however letter-like its last words are. */
         st = karma_dataset_extract(s->d->data, i, answer->text, &prediction, &how);
         if (st == KARMA_OK && !(prediction = arena_strdup(&s->scratch, prediction))) {
             st = KARMA_E_NOMEM;
@@ -415,6 +419,7 @@ static karma_status account(struct scoring *s, size_t selected, struct json *res
         st = set_count(a, o, "short_rankings", t->short_ranking);
     }
     if (st == KARMA_OK) st = set_count(a, o, "cut_by_limit", t->cut);
+    if (st == KARMA_OK && s->d->stops) st = set_count(a, o, "ended_when_decided", t->decided);
     if (st == KARMA_OK) st = set_count(a, o, "thought_without_end", t->thought_cut);
     if (st == KARMA_OK) st = set_count(a, o, "prompt_truncated", t->prompt_truncated);
     if (st == KARMA_OK) st = set_count(a, o, "control_text_in_prompt", t->special_in_text);
@@ -448,6 +453,18 @@ static karma_status add_parts(struct scoring *s, struct json *result) {
     return st == KARMA_OK ? json_set(a, result, "by_answer_type", all) : st;
 }
 
+/* How its answers were had, where that is not by writing them to their end. */
+static karma_status add_way(struct scoring *s, struct json *result) {
+    struct arena *a = s->arena;
+    karma_status st = KARMA_OK;
+    if (s->d->letters) st = json_set(a, result, "answer_by", json_new_string(a, "letters"));
+    if (st == KARMA_OK && s->d->lead)
+        st = json_set(a, result, "answer_lead", json_new_string(a, s->d->lead));
+    if (st == KARMA_OK && s->d->stops)
+        st = json_set(a, result, "stop_when_decided", json_new_bool(a, true));
+    return st;
+}
+
 static karma_status build_result(struct scoring *s, size_t selected) {
     struct arena *a = s->arena;
     struct score *out = s->out;
@@ -466,6 +483,7 @@ static karma_status build_result(struct scoring *s, size_t selected) {
                                          : out->n_failed ? "incomplete"
                                                          : "completed"));
     }
+    if (st == KARMA_OK) st = add_way(s, r);
     if (st == KARMA_OK) {
         st = json_parse(a, args_text, strlen(args_text), JSON_LAST_WINS, &args);
     }

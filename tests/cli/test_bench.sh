@@ -18,13 +18,13 @@ positive() {
 
 run "$KARMA" bench "$dir/tiny" --rounds 1 --prompt 16 --generate 4 --batch 2 --threads 1 --json
 [ "$rc" -eq 0 ] && [ ! -s "$dir/err" ] &&
-    [ "$(figures)" = "load,start,prefill,first token,decode,decode batch,evaluation," ] &&
+    [ "$(figures)" = "load,start,prefill,first token,decode,decode batch,evaluation,letters,options," ] &&
     [ "$(value kind "$dir/out")" = '"text"' ] && [ "$(value rounds "$dir/out")" = 1 ] &&
     [ "$(value threads "$dir/out")" = 1 ] && positive median least greatest
-result $? "a generating model: seven figures, all of them above zero"
+result $? "a generating model: nine figures, all of them above zero"
 for key in model path architecture dtype weights num_parameters per_token machine notes limited_by would_help \
     processor instruction_set threads_allowed load_before others_busy processor_share stream_bytes f32_operations \
-    bf16_operations int8_operations peak memory_share arithmetic_share head_parameters weight_bytes \
+    bf16_operations int16_operations int8_operations peak memory_share arithmetic_share head_parameters weight_bytes \
     cache_bytes attention_operations what unit; do
     grep -q "^ *\"$key\": " "$dir/out" || echo "$key"
 done > "$dir/missing"
@@ -76,8 +76,17 @@ run "$KARMA" bench $fixtures/speech_tiny/model --rounds 1 --seconds 2 --batch 2 
     positive median
 result $? "a recogniser: its real-time factor"
 run "$KARMA" bench $fixtures/vision_tiny/model --rounds 1 --prompt 8 --generate 2 --batch 1 --json
-[ "$rc" -eq 0 ] && figures | grep -q 'evaluation,picture,$' && positive median
+[ "$rc" -eq 0 ] && figures | grep -q 'evaluation,letters,options,picture,$' && positive median
 result $? "a model that sees: a picture too"
+
+run "$KARMA" bench "$dir/tiny" --rounds 1 --prompt 16 --generate 4 --batch 2 --json --only "decode batch,start"
+[ "$rc" -eq 0 ] && [ "$(figures)" = "start,decode batch," ] && positive median
+result $? "figures that are named are measured, the others are not"
+fails 2 E_USAGE "found prefil" "a figure that is none is an error" "$KARMA" bench "$dir/tiny" --only start,prefil
+fails 2 E_USAGE "found speech" "and so is one of another kind of model" "$KARMA" bench "$dir/tiny" --only speech
+fails 2 E_USAGE "--only picture" "a model that does not see has no picture to measure" \
+    "$KARMA" bench "$dir/tiny" --only picture
+fails 2 E_USAGE "--only" "no figure is no name" "$KARMA" bench "$dir/tiny" --only ""
 
 fails 2 E_USAGE "--seconds" "an option of another kind of model is an error" \
     "$KARMA" bench "$dir/tiny" --seconds 3

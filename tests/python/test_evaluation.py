@@ -40,6 +40,33 @@ class Evaluation(support.Case):
         self.assertTrue(karma.evaluate(self.model(), [QUESTIONS], max_samples=5, use_store=False))
         self.assertEqual(set(os.listdir(self.dir)), before)
 
+    def test_letters_are_compared_and_nothing_is_written(self):
+        output = os.path.join(self.dir, "results.json")
+        results = karma.evaluate(self.model(), QUESTIONS, output=output, max_samples=20,
+                                 use_store=False, answer_by="letters")
+        (result,) = (results[name] for name in results if name != "_summary")
+        self.assertEqual(result["answer_by"], "letters")
+        self.assertEqual(result["metrics"]["exact_match"]["score"], 1.0)
+        with open(os.path.join(self.dir, "run.json"), encoding="utf-8") as f:
+            (run,) = json.load(f)["datasets"].values()
+        self.assertEqual(run["generated_tokens"], 0)
+
+    def test_answers_may_end_when_they_are_decided(self):
+        results = karma.evaluate(self.model(), QUESTIONS, max_samples=5, use_store=False,
+                                 stop_when_decided=True)
+        (result,) = (results[name] for name in results if name != "_summary")
+        self.assertTrue(result["stop_when_decided"])
+        self.assertEqual(result["metrics"]["exact_match"]["score"], 1.0)
+
+    def test_a_postprocess_of_python_decides_nothing(self):
+        class Mine(QwenThinkingLLM):
+            def postprocess(self, response: str) -> str:
+                return response
+
+        with self.assertRaises(karma.KarmaError):
+            karma.evaluate(self.model(Mine), QUESTIONS, max_samples=5, use_store=False,
+                           stop_when_decided=True)
+
     def test_hooks_of_a_python_class_decide(self):
         class Wrong(QwenThinkingLLM):
             def postprocess(self, response: str) -> str:

@@ -16,8 +16,10 @@ static void measures_what_the_processor_has(void **state) {
     assert_true(r.stream_bytes > 1e8 && r.stream_bytes < 1e12);
     assert_int_equal(r.f32_operations > 0, cpu_isa_present(CPU_ISA_AVX2));
     assert_int_equal(r.bf16_operations > 0, cpu_isa_present(CPU_ISA_AVX512BF16));
+    assert_int_equal(r.int16_operations > 0, cpu_isa_present(CPU_ISA_AVX2));
     assert_int_equal(r.int8_operations > 0, cpu_has_vnni());
-    assert_true(r.f32_operations < 1e13 && r.bf16_operations < 1e14 && r.int8_operations < 1e14);
+    assert_true(r.f32_operations < 1e13 && r.bf16_operations < 1e14);
+    assert_true(r.int16_operations < 1e14 && r.int8_operations < 1e14);
 }
 
 static void the_plain_set_has_no_peak(void **state) {
@@ -25,7 +27,7 @@ static void the_plain_set_has_no_peak(void **state) {
     karma_machine_rates r = {.struct_size = sizeof(r)};
     setenv("KARMA_ISA", "ref", 1);
     assert_ok(karma_measure_machine(1, &r));
-    assert_true(r.f32_operations == 0 && r.stream_bytes > 0);
+    assert_true(r.f32_operations == 0 && r.int16_operations == 0 && r.stream_bytes > 0);
     setenv("KARMA_ISA", "none", 1);
     assert_status(karma_measure_machine(1, &r), KARMA_E_USAGE);
     unsetenv("KARMA_ISA");

@@ -227,13 +227,16 @@ static void identity_leaves_out_what_only_changes_speed(void **state) {
     assert_ok(karma_model_create("test/oracle", "{\"top_k\": 3, \"seed\": 9}", &m));
     assert_ok(karma_model_identity(m, &first));
     karma_model_destroy(m);
-    assert_ok(karma_model_create(
-        "test/oracle", "{\"seed\": 9, \"threads\": 3, \"max_sequences\": 2, \"top_k\": 3}", &m));
+    assert_ok(karma_model_create("test/oracle",
+                                 "{\"seed\": 9, \"threads\": 3, \"max_sequences\": 2, \"top_k\": "
+                                 "3, \"speculation\": \"off\"}",
+                                 &m));
     assert_ok(karma_model_identity(m, &second));
     karma_model_destroy(m);
     assert_string_equal(first, second);
     assert_non_null(strstr(first, "\"seed\":9"));
     assert_null(strstr(first, "max_sequences"));
+    assert_null(strstr(first, "speculation"));
     karma_free(first);
     karma_free(second);
     karma_clear_registry();

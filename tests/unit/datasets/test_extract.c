@@ -4,6 +4,7 @@
  */
 #include "tests/support/test.h"
 
+#include "base/random.h"
 #include "datasets/extract.h"
 
 static const struct choices four = {
@@ -227,6 +228,143 @@ static void takes_linear_time_on_hostile_texts(void **state) {
     mem_free(text);
 }
 
+/* ---- decided ---- */
+
+static bool decided(const char *rule, const struct choices *c, const char *text) {
+    const struct extraction *e = extraction_find(rule);
+    const bool is = e->decided && e->decided(text, c);
+    assert_true(!is || extraction_may_decide(text));
+    return is;
+}
+
+static void knows_when_an_answer_is_decided(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        bool mcqa, upstream, final_answer;
+    } cases[] = {
+        {"", false, false, false},
+        {"Iron it is.\n", false, false, false},
+        {"Final Answer: (C)", false, false, false},
+        {"Final Answer: (C)\n", true, true, false},
+        {"Final Answer: (C)\r", true, true, false},
+        {"Think.\n\nFinal Answer: (C) or", false, false, false},
+        {"Final Answer: (A) or (B)\n", true, true, false}, /* decided: no answer */
+        {"Final Answer:\n\n", false, false, false},
+        {"Final Answer:\n\nC", false, false, false},
+        {"Final Answer:\n\nC\nB", true, true, false},
+        {"Final Answer: hm\n", false, true, false}, /* mcqa looks for another marker */
+        {"Final Answer: hm\nFinal Answer: D\n", true, true, true},
+        {"**Final answer:** C\n", true, false, false},
+        {"Final Answer: B Final Answer:", false, false, true},
+        {"The answer is C.\n", false, false, false},
+        {"\\boxed{C}\n", false, false, false},
+        {"Final Answer: C\xe3\x80\x80\n", false, true, false}, /* a blank that may be cut off */
+        {"Final Answer: (C)\xe3\x80\x80\n", true, false, false},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        if (decided("mcqa", &four, cases[i].text) != cases[i].mcqa ||
+            decided("mcqa_upstream", &four, cases[i].text) != cases[i].upstream ||
+            decided("final_answer", &four, cases[i].text) != cases[i].final_answer)
+            fail_msg("decided: case %zu, '%s'", i, cases[i].text);
+    }
+    assert_false(decided("strip", &four, "x\n") || decided("ranking", &four, "[]\n") ||
+                 decided("transcript", &four, "x\n"));
+}
+
+/* Pieces that texts of answers are made of, and what could turn one into another. */
+static const char *const pieces[] = {"Final Answer:",
+                                     "Final answer",
+                                     "final answer is",
+                                     "Final",
+                                     " Answer:",
+                                     ":",
+                                     " ",
+                                     "\n",
+                                     "\n",
+                                     "\r\n",
+                                     "(",
+                                     ")",
+                                     "A",
+                                     "B",
+                                     "C",
+                                     "D",
+                                     "(C)",
+                                     "[D]",
+                                     "**",
+                                     "$",
+                                     "\\boxed{",
+                                     "}",
+                                     ".",
+                                     ",",
+                                     "/",
+                                     " or ",
+                                     "and",
+                                     "o",
+                                     "Iron deficiency",
+                                     "Folate",
+                                     "Zinc",
+                                     "is",
+                                     "option",
+                                     "the",
+                                     "\xe3\x80\x80",
+                                     "\xc2\xa0",
+                                     "\xe2\x80\xa8",
+                                     "\t",
+                                     "-",
+                                     "'s",
+                                     "because",
+                                     "The answer is ",
+                                     "x"};
+
+static void random_text(struct rng *r, char *out, size_t most) {
+    const size_t n = (size_t)(rng_next(r) % most);
+    *out = '\0';
+    for (size_t i = 0; i < n; i++)
+        strcat(out, pieces[rng_next(r) % (sizeof(pieces) / sizeof(pieces[0]))]);
+}
+
+/* As a model's answer is stored: without blanks around it. */
+static void strip_copy(const char *text, char *out) {
+    struct arena a = {0};
+    const char *stripped;
+    karma_parse how;
+    assert_ok(extraction_find("strip")->read(&a, text, NULL, &stripped, &how));
+    strcpy(out, stripped);
+    arena_release(&a);
+}
+
+static void what_is_decided_stays_whatever_follows(void **state) {
+    (void)state;
+    enum { TEXTS = 20000, FOLLOWING = 12 };
+    static const char *const rules[] = {"mcqa", "mcqa_upstream", "final_answer"};
+    struct rng r;
+    size_t n_decided[3] = {0};
+    rng_init(&r, 5, "decided", 7);
+    for (int i = 0; i < TEXTS; i++) {
+        char text[600], longer[1200], stripped[1200], want[80], got[80];
+        random_text(&r, text, 16);
+        for (int k = 0; k < 3; k++) {
+            if (!decided(rules[k], &four, text)) continue;
+            n_decided[k]++;
+            read_with(rules[k], &four, text, want);
+            for (int j = 0; j < FOLLOWING; j++) {
+                strcpy(longer, text);
+                if (j) random_text(&r, longer + strlen(longer), 8);
+                strip_copy(longer, stripped);
+                for (int s = 0; s < 2; s++) {
+                    read_with(rules[k], &four, s ? stripped : longer, got);
+                    if (strcmp(got, want) != 0)
+                        fail_msg("%s: '%s' gives '%s', '%s' gives '%s'", rules[k], text, want,
+                                 s ? stripped : longer, got);
+                }
+            }
+        }
+    }
+    for (int k = 0; k < 3; k++)
+        assert_true(n_decided[k] > 100);
+}
+
 static karma_status read_some(void *ctx) {
     struct arena a = {0};
     const char *prediction;
@@ -252,6 +390,8 @@ int main(void) {
         test_case(reads_whole_texts),
         test_case(names_its_rules_in_one_order),
         test_case(takes_linear_time_on_hostile_texts),
+        test_case(knows_when_an_answer_is_decided),
+        test_case(what_is_decided_stays_whatever_follows),
         test_case(survives_every_failing_allocation),
     };
     return run_group("datasets/extract", tests);

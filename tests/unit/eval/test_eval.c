@@ -52,7 +52,7 @@ static void any_subset_in_the_store_scores_one(void **state) {
                 unsigned char key[STORE_KEY_BYTES];
                 char text[32];
                 assert_ok(karma_dataset_get(plan.datasets[0].data, i, &s));
-                answers_store_key("identity", s, key);
+                answers_store_key("identity", s, NULL, key);
                 snprintf(text, sizeof(text), "item-%zu", i);
                 const struct answer a = {.text = text, .finish_reason = KARMA_FINISH_STOP};
                 assert_ok(store_put(store, key, "oracle", "d", s->key, &a));
