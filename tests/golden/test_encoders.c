@@ -180,7 +180,7 @@ static void every_layer_equals_the_reference(void **state) {
         struct encoder_golden g;
         struct loaded l;
         encoder_golden_open(&g, name);
-        loaded_open(&l, g.path, 2);
+        loaded_open_on(&l, g.path, best_f32_isa(), 2);
         struct encoder_options o = fitted(l.model, &g);
         o.max_rows = (int32_t)g.n_rows; /* all in one step */
         struct encoder *e;
