@@ -300,10 +300,11 @@ static void ask(struct peer *p, int32_t n) {
         p->best[s] = greedy(p, s * STEM_TOKENS + STEM_TOKENS - 1);
 }
 
-/* Questions answered by ANSWER_TOKENS greedy tokens. */
-static void evaluation(struct peer *p, int32_t size) {
+/* Questions that share their beginning, each of a stem of its own: `answer` tokens are generated
+ * behind it, or, with 0, a letter is read off the logits there. */
+static void questions(struct peer *p, int32_t size, const char *name, int32_t answer) {
     const int32_t together = p->together < size ? p->together : size;
-    make_context(p, PREFIX + together * (STEM_TOKENS + ANSWER_TOKENS) + START_TOKENS, together + 1);
+    make_context(p, PREFIX + together * (STEM_TOKENS + answer) + START_TOKENS, together + 1);
     warm(p);
     fill_prefix(p);
     begin(p);
@@ -311,33 +312,22 @@ static void evaluation(struct peer *p, int32_t size) {
     for (int32_t done = 0; done < size; done += together) {
         const int32_t n = size - done < together ? size - done : together;
         ask(p, n);
-        for (int32_t i = 1; i < ANSWER_TOKENS; i++)
+        for (int32_t i = 1; i < answer; i++)
             step_together(p, n, PREFIX + STEM_TOKENS + i - 1);
         for (int32_t s = 0; s < n; s++)
             forget(p, s + 1);
     }
     const double took = seconds() - from;
-    tell(p, "evaluation", size, "questions/s", size / took, took);
+    tell(p, name, size, "questions/s", size / took, took);
     end_context(p);
 }
 
-/* Questions whose options are compared by the logits behind the stem: of one token each. */
+static void evaluation(struct peer *p, int32_t size) {
+    questions(p, size, "evaluation", ANSWER_TOKENS);
+}
+
 static void letters(struct peer *p, int32_t size) {
-    const int32_t together = p->together < size ? p->together : size;
-    make_context(p, PREFIX + together * STEM_TOKENS + START_TOKENS, together + 1);
-    warm(p);
-    fill_prefix(p);
-    begin(p);
-    const double from = seconds();
-    for (int32_t done = 0; done < size; done += together) {
-        const int32_t n = size - done < together ? size - done : together;
-        ask(p, n);
-        for (int32_t s = 0; s < n; s++)
-            forget(p, s + 1);
-    }
-    const double took = seconds() - from;
-    tell(p, "letters", size, "questions/s", size / took, took);
-    end_context(p);
+    questions(p, size, "letters", 0);
 }
 
 /* Questions whose options are scored token by token: the logits of every token of an option. */

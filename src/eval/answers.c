@@ -86,7 +86,6 @@ static karma_status add_slot(struct answers_run *run, struct plan_dataset *d, st
     karma_sample sample;
     struct stop_rule stop;
     karma_status st = sample_of(d, i, &sample, &stop);
-    if (st == KARMA_OK) st = order_look(order, &sample);
     if (st < 0) return st;
     if (!sample.key) return status_fail(KARMA_E_INTERNAL, "%s: sample without key", d->name);
     struct map_entry *entry;
@@ -101,10 +100,11 @@ static karma_status add_slot(struct answers_run *run, struct plan_dataset *d, st
     struct sample_slot *slot = &a->slots[i];
     answers_store_key(run->identity, &sample, d->stops ? &stop : NULL, slot->store_key);
     slot->wanted = true;
-    if (run->refresh) return KARMA_OK;
+    if (run->refresh) return order_look(order, &sample);
     st = store_get(run->store, slot->store_key, &a->arena, &slot->answer, &a->n_damaged);
     if (st < 0) return st;
-    if (st == KARMA_DONE || (slot->answer.status < 0 && !run->keep_failed)) return KARMA_OK;
+    if (st == KARMA_DONE || (slot->answer.status < 0 && !run->keep_failed))
+        return order_look(order, &sample);
     slot->wanted = false;
     slot->state = ANSWER_READY;
     a->n_cached++;

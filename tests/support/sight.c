@@ -5,12 +5,6 @@
 
 #include "tests/support/test.h"
 
-bool sight_rounds(void) {
-    enum cpu_isa isa;
-    assert_ok(cpu_isa_choose(&isa));
-    return isa == CPU_ISA_AVX512BF16;
-}
-
 const struct vision_info *sight_info(const struct loaded *l) {
     assert_true(l->model->info.can & FAMILY_SEE);
     return l->model->family->vision->info(l->model->self);

@@ -11,8 +11,6 @@
 /* f32 both, sums in another order; relative to the largest value of a stage. */
 static const double sight_bound = 1e-5;
 
-/* In the instruction set that KARMA_ISA asked for: not within the bounds of f32 then. */
-bool sight_rounds(void);
 /* Of a model that sees. */
 const struct vision_info *sight_info(const struct loaded *l);
 /* Floats of one picture's rows. */

@@ -161,15 +161,8 @@ WORD vf quarter(vf v, const int i) {
 
 /* exp_f32 of what is not above 0, or a NaN; 0 in lanes not seen. */
 WORD vf exp_below(vf x, vm seen) {
-    const vf magic = vf_set(EXP_MAGIC);
-    const vf n = vf_fma(x, vf_set(EXP_LOG2E), magic) - magic;
-    vf r = vf_fma(n, vf_set(-EXP_LN2_HI), x);
-    r = vf_fma(n, vf_set(-EXP_LN2_LO), r);
-    vf p = vf_fma(vf_set(EXP_C6), r, vf_set(EXP_C5));
-    p = vf_fma(p, r, vf_set(EXP_C4));
-    p = vf_fma(p, r, vf_set(EXP_C3));
-    p = vf_fma(p, r, vf_set(EXP_C2));
-    p = vf_fma(p, r * r, r) + vf_set(1.0f);
+    vf n;
+    const vf p = vf_exp_parts(x, &n);
     const vm there = _mm512_mask_cmp_ps_mask(seen, x, vf_set(EXP_LOWEST), _CMP_NLT_UQ);
     return _mm512_maskz_scalef_ps(there, p, n);
 }

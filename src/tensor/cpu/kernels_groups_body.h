@@ -347,26 +347,35 @@ WORD void block_q6_k(struct sink *s, const int R, const int G, const uint8_t *w,
 }
 
 /* Q2_K and Q3_K: each half has 32 bytes of bit pairs, of which a quarter takes the lowest, the next
- * ..., in two groups of 16 columns with a scale each. */
-WORD void block_q2_k(struct sink *s, const int R, const int G, const uint8_t *w, size_t stride) {
-    const vi two = vi_set(0x03030303);
-    vi scale[GROUPS][4];
+ * ..., in two groups of 16 columns with a scale each. Q3_K has 32 bytes of third bits before them
+ * and no minima. */
+WORD void block_q23_k(struct sink *s, const int R, const int G, const uint8_t *w, size_t stride,
+                      const bool three) {
+    const vi two = vi_set(0x03030303), third_bit = vi_set(0x04040404);
+    vi scale[GROUPS][4], third[GROUPS][8];
     vf d[GROUPS], dmin[GROUPS];
     UNROLL
     for (int g = 0; g < G; g++) {
         const uint8_t *rows = w + (size_t)(g * LANES) * stride;
-        vi tail[4]; /* the block ends in two f16: bytes 80..83 */
-        turn4(rows, stride, scale[g]);
-        turn4(rows + 68, stride, tail);
-        d[g] = vf_of_half(tail[3]);
-        dmin[g] = -vf_of_half(vi_right(tail[3], 16));
+        vi tail[4]; /* the block ends in two f16: bytes 80..83; or twelve of scales and d: 96..109
+                     */
+        turn4(rows + (three ? 94 : 68), stride, tail);
+        if (three) {
+            d[g] = vf_of_half(vi_right(tail[3], 16));
+            signed_six_bits(tail, scale[g]);
+            turn8(rows, stride, third[g]);
+        } else {
+            d[g] = vf_of_half(tail[3]);
+            dmin[g] = -vf_of_half(vi_right(tail[3], 16));
+            turn4(rows, stride, scale[g]);
+        }
     }
-    fetch(s, G * LANES * 20);
+    fetch(s, G * LANES * (three ? 46 : 20));
     for (int half = 0; half < 2; half++) {
         vi t[GROUPS][8];
         UNROLL
         for (int g = 0; g < G; g++)
-            turn8(w + (size_t)(g * LANES) * stride + 16 + 32 * half, stride, t[g]);
+            turn8(w + (size_t)(g * LANES) * stride + (three ? 32 : 16) + 32 * half, stride, t[g]);
         fetch(s, G * LANES * 32);
         for (int quarter = 0; quarter < 4; quarter++) {
             UNROLL
@@ -374,13 +383,25 @@ WORD void block_q2_k(struct sink *s, const int R, const int G, const uint8_t *w,
                 const int j = 8 * half + 2 * quarter + part;
                 UNROLL
                 for (int c = 4 * part; c < 4 * part + 4; c++) {
+                    const int word = 32 * half + 8 * quarter + c;
                     UNROLL
-                    for (int g = 0; g < G; g++)
-                        emit_unsigned(s, R, G, g, 32 * half + 8 * quarter + c,
-                                      vi_and(vi_right_by(t[g][c], 2 * quarter), two));
+                    for (int g = 0; g < G; g++) {
+                        const vi low = vi_and(vi_right_by(t[g][c], 2 * quarter), two);
+                        if (!three) {
+                            emit_unsigned(s, R, G, g, word, low);
+                            continue;
+                        }
+                        const vi bit = vi_left(vi_right_by(third[g][c], 4 * half + quarter), 2);
+                        const vi q = vi_or(low, vi_and(bit, third_bit));
+                        emit_signed(s, R, G, g, word, vi_sub_bytes(q, third_bit));
+                    }
                 }
                 UNROLL
                 for (int g = 0; g < G; g++) {
+                    if (three) {
+                        close_group(s, R, G, g, j, d[g] * signed_scale(scale[g], j));
+                        continue;
+                    }
                     const vi byte = byte_of(scale[g][j / 4], j % 4);
                     close_group(s, R, G, g, j, d[g] * vf_of_int(vi_and(byte, vi_set(15))));
                     add_bias(s, R, G, g, j, s->x.sum16, dmin[g] * vf_of_int(vi_right(byte, 4)));
@@ -390,47 +411,12 @@ WORD void block_q2_k(struct sink *s, const int R, const int G, const uint8_t *w,
     }
 }
 
+WORD void block_q2_k(struct sink *s, const int R, const int G, const uint8_t *w, size_t stride) {
+    block_q23_k(s, R, G, w, stride, false);
+}
+
 WORD void block_q3_k(struct sink *s, const int R, const int G, const uint8_t *w, size_t stride) {
-    const vi two = vi_set(0x03030303), third_bit = vi_set(0x04040404);
-    vi scale[GROUPS][4], third[GROUPS][8];
-    vf d[GROUPS];
-    UNROLL
-    for (int g = 0; g < G; g++) {
-        const uint8_t *rows = w + (size_t)(g * LANES) * stride;
-        vi tail[4]; /* the block ends in twelve bytes of scales and d: 96..109 */
-        turn4(rows + 94, stride, tail);
-        d[g] = vf_of_half(vi_right(tail[3], 16));
-        signed_six_bits(tail, scale[g]);
-        turn8(rows, stride, third[g]);
-    }
-    fetch(s, G * LANES * 46);
-    for (int half = 0; half < 2; half++) {
-        vi t[GROUPS][8];
-        UNROLL
-        for (int g = 0; g < G; g++)
-            turn8(w + (size_t)(g * LANES) * stride + 32 + 32 * half, stride, t[g]);
-        fetch(s, G * LANES * 32);
-        for (int quarter = 0; quarter < 4; quarter++) {
-            UNROLL
-            for (int part = 0; part < 2; part++) {
-                const int j = 8 * half + 2 * quarter + part;
-                UNROLL
-                for (int c = 4 * part; c < 4 * part + 4; c++) {
-                    UNROLL
-                    for (int g = 0; g < G; g++) {
-                        const vi low = vi_and(vi_right_by(t[g][c], 2 * quarter), two);
-                        const vi bit = vi_left(vi_right_by(third[g][c], 4 * half + quarter), 2);
-                        const vi q = vi_or(low, vi_and(bit, third_bit));
-                        emit_signed(s, R, G, g, 32 * half + 8 * quarter + c,
-                                    vi_sub_bytes(q, third_bit));
-                    }
-                }
-                UNROLL
-                for (int g = 0; g < G; g++)
-                    close_group(s, R, G, g, j, d[g] * signed_scale(scale[g], j));
-            }
-        }
-    }
+    block_q23_k(s, R, G, w, stride, true);
 }
 
 /* X(id, name, columns and bytes of a block) */
@@ -713,24 +699,18 @@ static void turn(const struct group_input *xt, const float *x, int64_t ldx, int 
         const struct int8_scale s = row_scale(x + t * ldx, k);
         xt->scale[t] = s.scale;
         inverse[t] = vf_set(s.inverse);
-        if (s.inverse > 0) continue;
-        for (int64_t i = 0; i < k / 2; i++)
-            xt->pairs[i * r + t] = 0;
-        for (int64_t i = 0; xt->sum16 && i < k / 16; i++)
-            xt->sum16[i * r + t] = 0;
-        for (int64_t i = 0; xt->sum32 && i < k / 32; i++)
-            xt->sum32[i * r + t] = 0;
     }
     uint32_t line[STREAM_TOKENS][16];
     uint32_t *pairs = xt->pairs;
     for (int64_t g = 0; g < k / 16; g++, pairs += 8 * r) {
         for (int t = 0; t < r; t++) {
-            if (xt->scale[t] != xt->scale[t] || xt->scale[t] == 0) {
-                memset(line[t], 0, sizeof(line[t]));
-                continue;
-            }
             int32_t q[16], sum = 0;
-            quantize_16(q, line[t], x + t * ldx + 16 * g, inverse[t]);
+            if (xt->scale[t] > 0) {
+                quantize_16(q, line[t], x + t * ldx + 16 * g, inverse[t]);
+            } else { /* 0, or not a number */
+                memset(line[t], 0, sizeof(line[t]));
+                memset(q, 0, sizeof(q));
+            }
             if (!xt->sum16) continue;
             for (int i = 0; i < 16; i++)
                 sum += q[i];

@@ -251,16 +251,20 @@ WORD void store_up_to(float *p, vf v, int n) {
 }
 
 /* exp_f32 and what math.h makes of it, lane by lane. */
-WORD vf vf_exp(vf x) {
+/* exp(x) = it 2^n, n whole. */
+WORD vf vf_exp_parts(vf x, vf *n) {
     const vf magic = vf_set(EXP_MAGIC);
-    const vf n = vf_fma(x, vf_set(EXP_LOG2E), magic) - magic;
-    vf r = vf_fma(n, vf_set(-EXP_LN2_HI), x);
-    r = vf_fma(n, vf_set(-EXP_LN2_LO), r);
+    *n = vf_fma(x, vf_set(EXP_LOG2E), magic) - magic;
+    vf r = vf_fma(*n, vf_set(-EXP_LN2_HI), x);
+    r = vf_fma(*n, vf_set(-EXP_LN2_LO), r);
     vf p = vf_fma(vf_set(EXP_C6), r, vf_set(EXP_C5));
     p = vf_fma(p, r, vf_set(EXP_C4));
     p = vf_fma(p, r, vf_set(EXP_C3));
     p = vf_fma(p, r, vf_set(EXP_C2));
-    p = vf_fma(p, r * r, r) + vf_set(1.0f);
+    return vf_fma(p, r * r, r) + vf_set(1.0f);
+}
+WORD vf vf_exp(vf x) {
+    vf n, p = vf_exp_parts(x, &n);
     p = vf_scale(p, n);
     p = vf_choose(vm_less(x, vf_set(EXP_LOWEST)), vf_zero(), p);
     return vf_choose(vm_less(vf_set(EXP_HIGHEST), x), vf_set(INFINITY), p);
