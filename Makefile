@@ -16,7 +16,7 @@ PREFIX ?= /usr/local
 JOBS   ?= $(shell nproc)
 
 BUILD := build$(if $(SAN),/san)
-PKGS  := jansson yaml-0.1 nettle libutf8proc sqlite3 sndfile soxr zlib libjpeg libpng libwebp
+PKGS  := jansson yaml-0.1 nettle libutf8proc sqlite3 sndfile soxr zlib snappy libzstd liblz4 libjpeg libpng libwebp
 ifeq ($(filter deps help clean demo check docs format,$(or $(MAKECMDGOALS),all)),)
 ifneq ($(shell pkg-config --exists $(PKGS) && echo yes),yes)
 $(error some of the packages $(PKGS) are missing: run `make deps`)
@@ -57,7 +57,7 @@ SUPPORT_SRC := $(filter-out %_main.c,$(wildcard tests/support/*.c))
 SUPPORT_OBJ := $(SUPPORT_SRC:%.c=$(BUILD)/%.o)
 TEST_SRC := $(wildcard tests/unit/*/test_*.c tests/contract/test_*.c tests/golden/test_*.c)
 TEST_BIN := $(TEST_SRC:%.c=$(BUILD)/%)
-DRIVER_BIN := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/support/*_main.c))
+DRIVER_BIN := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/support/*_main.c tests/torture/*_main.c))
 FUZZ_SRC := $(wildcard fuzz/fuzz_*.c)
 REPLAY_BIN := $(FUZZ_SRC:fuzz/fuzz_%.c=$(BUILD)/fuzz/replay_%)
 # Plugins for the tests: one a file, and of table.c one for each CASE_ in it.
@@ -129,7 +129,10 @@ $(BUILD)/tests/plugins/%.so: tests/support/plugins/%.c include/karma/*.h
 	$(CC) -std=c17 $(CFLAGS) $(WARN) -D_GNU_SOURCE -Iinclude -fPIC -fvisibility=hidden -shared -o $@ $<
 
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(BUILD)/libinside.a
-	$(CC) $(LDFLAGS) -Wl,--export-dynamic -o $@ $< $(BUILD)/libinside.a $(LDLIBS) -lcmocka
+	$(CC) $(LDFLAGS) -Wl,--export-dynamic -o $@ $(filter %.o,$^) $(BUILD)/libinside.a $(LDLIBS) -lcmocka
+
+# What stands before the C library's calls may be linked into no other program.
+$(BUILD)/tests/torture/torture_main: $(patsubst %.c,$(BUILD)/%.o,$(filter-out %_main.c,$(wildcard tests/torture/*.c)))
 
 $(BUILD)/fuzz/replay_%: $(BUILD)/fuzz/fuzz_%.o $(BUILD)/fuzz/replay_main.o $(BUILD)/libinside.a
 	$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(BUILD)/libinside.a $(LDLIBS)
@@ -167,8 +170,9 @@ format:
 fuzz:
 	@sh tools/fuzz.sh
 
+# N kills (2,000), and of the other faults in proportion, within MINUTES (15).
 torture:
-	@sh tools/torture.sh
+	@N=$(or $(N),2000) sh tools/torture.sh $(MINUTES)
 
 bench: $(BENCH_BIN) $(BUILD)/karma
 	@for b in $(BENCH_BIN); do echo "== $$b"; $$b || exit 1; done
@@ -210,5 +214,6 @@ clean:
 help:
 	@sed -n '3,8p' Makefile | sed 's/^# *//'
 	@echo "also: deps lint suite fuzz torture bench compare docs install uninstall format clean"
+	@echo "  torture [N=2000] [MINUTES=15]: evaluations killed N times, on failing disks, without power"
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -2,7 +2,7 @@
  * bench_attention.c - attention of one Qwen3-0.6B layer (16 heads, 8 kv heads, head_dim 128) on the
  * CPU backend: prompts (GFLOP/s beside the f32 FMA peak), single tokens of one and of sixteen
  * sequences (GB/s of cache read beside the memory stream), with and without a shared prefix; over a
- * cache in f32, and in bf16 where the instruction set has that.
+ * cache in f32, in bf16 where the instruction set has that, and in eight bits.
  *
  *     bench_attention [threads] [rounds]
  */
@@ -31,13 +31,16 @@ static const struct scene scenes[] = {
     {"16 tokens at 544", 16, 1, 544, 0}, {"16 tokens, 512 shared", 16, 1, 544, 512},
 };
 
-/* Numbers of either type: what they are does not matter, but they must not be slow ones. */
+/* Numbers of any type: what they are does not matter, but they must not be slow ones. The scales
+ * among those of eight bits are bytes like the rest. */
 static void fill_cache(const struct kv_pool *kv) {
     const size_t n = kv_block_bytes(kv) * (size_t)kv->n_blocks / sizeof(uint32_t);
     uint32_t *words = kv->base;
     for (size_t i = 0; i < n; i++) {
         const float x = (float)(i * 7 % 101) * 0.01f;
-        if (kv->dtype == DTYPE_BF16)
+        if (kv->dtype == DTYPE_I8)
+            words[i] = 0x3c3c3c3cu;
+        else if (kv->dtype == DTYPE_BF16)
             words[i] = f32_to_bf16(x) | (uint32_t)f32_to_bf16(1 - x) << 16;
         else
             memcpy(&words[i], &x, sizeof(x));
@@ -81,11 +84,11 @@ static void measure(struct backend *be, enum cpu_isa isa, struct stream *stream,
                                    .scale = 0.0884f,
                                    .kv = kv,
                                    .block_tables = lists};
+        const bool in_pairs = kv->dtype != DTYPE_F32 && be->ops->caches(be, DTYPE_BF16);
         double ms[64], gb[64], gf[64], of_stream[64], of_peak[64];
         for (int round = 0; round < rounds; round++) {
             const double stream_rate = roof_stream(pool, buffer);
-            const double peak =
-                kv->dtype == DTYPE_BF16 ? roof_pairs(pool, isa) : roof_fma(pool, isa);
+            const double peak = in_pairs ? roof_pairs(pool, isa) : roof_fma(pool, isa);
             const uint64_t start = clock_monotonic_ns();
             for (a.layer = 0; a.layer < LAYERS; a.layer++)
                 be->ops->attention(stream, &a);
@@ -134,6 +137,8 @@ int main(int argc, char **argv) {
     measure(be, isa, stream, &kv, &buffer, q, out, rounds);
     kv.dtype = DTYPE_BF16;
     if (be->ops->caches(be, kv.dtype)) measure(be, isa, stream, &kv, &buffer, q, out, rounds);
+    kv.dtype = DTYPE_I8;
+    measure(be, isa, stream, &kv, &buffer, q, out, rounds);
     mem_free((void *)(uintptr_t)buffer.data);
     be->ops->free(be, kv.base);
     be->ops->free(be, q);

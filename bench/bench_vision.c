@@ -172,6 +172,7 @@ static struct {
     enum cpu_isa isa;
     struct account account;
     double flops[2], pair_flops[2]; /* of f32 and bf16 products since the last peak, by part */
+    bool exact;                     /* attention is of the former */
     struct peak last;
 } meter;
 
@@ -220,7 +221,8 @@ static void metered_attention(struct stream *s, const struct full_attention_args
     const struct lap lap = lap_begin();
     meter.ops->full_attention(s, a);
     lap_end(&lap, &meter.account.wall[ATTENTION], &meter.account.busy[ATTENTION]);
-    meter.pair_flops[ATTENTION] += 4.0 * (double)(a->m * a->m) * (double)(a->n_heads * a->head_dim);
+    double *flops = meter.exact ? meter.flops : meter.pair_flops;
+    flops[ATTENTION] += 4.0 * (double)(a->m * a->m) * (double)(a->n_heads * a->head_dim);
 }
 
 static void encode(const struct siglip *m, const float *pixels, float *rows, float *scratch,
@@ -290,6 +292,7 @@ int main(int argc, char **argv) {
     be->ops = &metered;
     make_tower(&tower, be, bf16 ? DTYPE_BF16 : DTYPE_F32, n_layers);
     siglip_need(&tower, &room);
+    meter.exact = room.stream.exact_full;
     need(be->ops->stream_create(be, &room.stream, &on));
     rng_init(&r, 2, "picture", 7);
     float *scratch = must(mem_alloc_aligned(64, room.scratch_floats * sizeof(*scratch)));

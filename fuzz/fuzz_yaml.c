@@ -14,6 +14,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     } else if (tree != NULL) {
         abort();
     }
+    /* Where a key stands may be asked of any text, and is a line of it. */
+    static const char *const way[] = {"a", "b", NULL};
+    size_t lines = 1;
+    for (size_t i = 0; i < size; i++)
+        lines += data[i] == '\n' || data[i] == '\r' || data[i] >= 0x80; /* or U+2028 and its kin */
+    if (yaml_line_of((const char *)data, size, way) > lines) abort();
+    if (yaml_line_of((const char *)data, size, way + 1) > lines) abort();
     buf_release(&text);
     arena_release(&a);
     return 0;

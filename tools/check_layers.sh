@@ -37,7 +37,7 @@ awk -F: '
         may["nn"] = "base tensor formats text media"
         may["models"] = may["nn"] " nn"
         may["engine"] = may["models"] " models"
-        may["datasets"] = "base formats"
+        may["datasets"] = "base formats text"
         may["processors"] = "base text"
         may["metrics"] = "base text"
         may["hub"] = "base"
@@ -48,7 +48,7 @@ awk -F: '
         iso = "assert complex ctype errno fenv float inttypes limits locale math setjmp signal " \
               "stdalign stdarg stdatomic stdbool stddef stdint stdio stdlib stdnoreturn string " \
               "threads time uchar wchar wctype "
-        system_may["formats"] = "zlib"
+        system_may["formats"] = "zlib zstd snappy-c lz4"
         system_may["text"] = "utf8proc"
         system_may["eval"] = "sqlite3"
         system_may["media"] = "sndfile soxr jpeglib jerror png webp/decode zlib"
@@ -86,17 +86,18 @@ sed 's/"[^"]*"/""/g' "$work/all" | awk '
         rule("malloc calloc realloc reallocarray free strdup strndup asprintf vasprintf getline " \
              "getdelim aligned_alloc posix_memalign", "src/base/mem.c src/cli/", "allocate through base/mem.h")
         rule("open close", "src/base/file.c src/base/child.c src/cli/main.c", "reach files through base/file.h")
-        rule("write", "src/base/file.c src/cli/signals.c", "reach files through base/file.h")
+        rule("write", "src/base/file.c src/cli/signals.c src/cli/terminal.c", "reach files through base/file.h")
         rule("openat creat fopen fdopen freopen tmpfile read pread readv pwrite " \
              "writev fsync fdatasync truncate ftruncate rename renameat unlink unlinkat remove " \
              "mkdir rmdir link symlink opendir readdir scandir stat fstat lstat statfs access " \
              "faccessat chmod fchmod realpath mmap munmap mkstemp mkdtemp",
              "src/base/file.c src/cli/text_input.c src/cli/vector_output.c src/cli/cmd_transcribe.c " \
-             "src/cli/output_place.c src/cli/bench.c",
+             "src/cli/output_place.c src/cli/bench.c src/cli/run_file_write.c src/cli/run_path.c " \
+             "src/cli/terminal.c",
              "reach files through base/file.h")
         rule("fread fgets fgetc getc getchar", "src/cli/", "reach files through base/file.h")
         rule("fflush", "src/cli/ src/base/child.c", "reach files through base/file.h")
-        rule("getenv setenv putenv unsetenv", "src/base/file.c", "use env_get of base/file.h")
+        rule("getenv setenv putenv unsetenv", "src/base/file.c src/cli/terminal.c", "use env_get of base/file.h")
         rule("time clock gettimeofday clock_gettime localtime localtime_r gmtime gmtime_r mktime " \
              "strftime", "src/base/clock.c src/cli/bench.c", "read clocks through base/clock.h")
         rule("rand srand random srandom drand48 getrandom getentropy arc4random",

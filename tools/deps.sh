@@ -29,6 +29,9 @@ look() {
     need libsndfile1-dev pkg-config --exists sndfile
     need libsoxr-dev pkg-config --exists soxr
     need zlib1g-dev pkg-config --exists zlib
+    need libsnappy-dev pkg-config --exists snappy
+    need libzstd-dev pkg-config --exists libzstd
+    need liblz4-dev pkg-config --exists liblz4
     need libjpeg62-turbo-dev pkg-config --exists libjpeg
     need libpng-dev pkg-config --exists libpng
     need libwebp-dev pkg-config --exists libwebp

@@ -29,7 +29,7 @@ fuzz_make() {
 }
 fuzz_make $build/libinside.a dicom
 mkdir -p build/fuzz-failures
-libs="$(pkg-config --libs jansson yaml-0.1 nettle libutf8proc sqlite3 sndfile soxr zlib libjpeg libpng libwebp) -lm -pthread"
+libs="$(pkg-config --libs jansson yaml-0.1 nettle libutf8proc sqlite3 sndfile soxr zlib snappy libzstd liblz4 libjpeg libpng libwebp) -lm -pthread"
 
 status=0
 for name in "$@"; do

@@ -32,12 +32,28 @@ typedef struct karma_dataset_info {
     const char *source;               /* file it was defined in; NULL: built in */
 } karma_dataset_info;
 
+/* More of it, for people. */
+typedef struct karma_dataset_details {
+    uint32_t struct_size;
+    const char *hub_id;              /* where it is published; NULL: nowhere that is known */
+    const char *config;              /* which of its configurations; NULL: the only one */
+    const char *const *columns;      /* that its rows have; NULL-terminated; may be empty */
+    const char *const *slices;       /* see karma_dataset_slices(); NULL-terminated */
+    const char *group;               /* column of karma_dataset_group(); NULL: none */
+    const char *n_options;           /* "4", "2 to 5": of multiple choice; NULL: not that */
+    const char *upstream_prompt;     /* under protocol "upstream", as prompt in its info */
+    const char *upstream_extraction; /* the rule's name then */
+    const char *system_prompt;       /* NULL: none */
+} karma_dataset_details;
+
 /* Names known: built-in ones and the *.yaml files under datasets/ of $KARMA_PATH's folders and the
  * user's configuration folder; in table order. karma_free() the array. */
 KARMA_API karma_status karma_list_datasets(char ***names, size_t *count);
 /* By name or by path of a YAML description. Lent for the process's life. E_NOTFOUND names the
  * nearest. */
 KARMA_API karma_status karma_get_dataset_info(const char *name, const karma_dataset_info **info);
+/* As that; fills *details, whose strings are lent for the process's life. */
+KARMA_API karma_status karma_get_dataset_details(const char *name, karma_dataset_details *details);
 
 /* Open for reading. name: a known name, or the path of a YAML description, or of a data file
  * (.jsonl .json .csv .tsv) with columns question, options/choices, answer (multiple choice) or
@@ -65,13 +81,26 @@ KARMA_API karma_status karma_dataset_get(karma_dataset *d, size_t i, const karma
  * sample's other_args_json says. *type NULL: none. Lent until the next call on d. */
 KARMA_API karma_status karma_dataset_answer_type(karma_dataset *d, size_t i, const char **type);
 
+/* What sample i shares with others, so that their scores are not independent: a vignette, a
+ * question asked in variants (the set's own key, or the column that its argument group_by names; of
+ * a registered set what group_id of the sample's other_args_json says). *group NULL: nothing. Lent
+ * until the next call on d. */
+KARMA_API karma_status karma_dataset_group(karma_dataset *d, size_t i, const char **group);
+
+/* The fields of sample i that parts of the set are told by: fields [n] are the same for every
+ * sample and lent by d (the set's own, such as "subject", and the columns that its argument slices
+ * names); values [n] are texts, NULL where the row does not say, lent until the next call on d. */
+KARMA_API karma_status karma_dataset_slices(karma_dataset *d, size_t i, const char *const **fields,
+                                            const char *const **values, size_t *n);
+
 /* How an answer was found in a text. */
 typedef enum karma_parse {
-    KARMA_PARSE_MARKER,   /* where the prompt asked for it */
-    KARMA_PARSE_FALLBACK, /* elsewhere, by a rule that does not guess */
-    KARMA_PARSE_NONE      /* not found: prediction is "" and counts as wrong */
+    KARMA_PARSE_MARKER,    /* where the prompt asked for it */
+    KARMA_PARSE_FALLBACK,  /* elsewhere, by a rule that does not guess */
+    KARMA_PARSE_NONE,      /* not found: prediction is "" (protocol upstream: what KARMA scores) */
+    KARMA_PARSE_AMBIGUOUS, /* several answers stand where one should: as not found, told apart */
 } karma_parse;
-/* "marker", "fallback", "none". */
+/* "marker", "fallback", "none", "ambiguous". */
 KARMA_API const char *karma_parse_name(karma_parse p);
 
 /* Read the prediction out of a model's text for sample i. *prediction is lent until the next call
@@ -90,6 +119,16 @@ KARMA_API bool karma_dataset_can_decide(const karma_dataset *d);
  * Lent as the sample is. */
 KARMA_API karma_status karma_dataset_choices(karma_dataset *d, size_t i, const char *const **labels,
                                              const char *const **texts, size_t *n);
+
+/* From here on each question is there once for each cyclic order of its options, one behind the
+ * other: the texts move by one place, the letters stay, and the reference goes with its text. The
+ * first order has the question's key, the others "KEY#r1", "KEY#r2", ...; they are one group,
+ * unless the set has groups of its own. E_USAGE: the questions have no options, or the prompt does
+ * not show them by {options}. */
+KARMA_API karma_status karma_dataset_rotate(karma_dataset *d);
+/* Which question sample i is, from 0, and in which of its n orders; without orders: i, 0, 1. */
+KARMA_API void karma_dataset_rotation(const karma_dataset *d, size_t i, size_t *question,
+                                      size_t *rotation, size_t *n);
 
 /* The documents of a retrieval set: its samples are queries, ranked against these (see
  * karma_model_set_corpus). Lent by d; *n 0 for other sets. */

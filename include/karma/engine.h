@@ -25,6 +25,12 @@ typedef struct karma_thought {
     size_t n_end;         /* at least 1 */
 } karma_thought;
 
+/* What may stand behind a prompt. */
+typedef struct karma_continuation {
+    const int32_t *tokens; /* [n_tokens] */
+    size_t n_tokens;       /* at least 1 */
+} karma_continuation;
+
 /* How to continue a prompt. Get one from karma_generate_defaults(): zero is no good default. */
 typedef struct karma_generate_options {
     uint32_t struct_size;
@@ -52,6 +58,13 @@ typedef struct karma_generate_options {
      * take back; user is that of the submission. true: the answer ends here (KARMA_OUTPUT_DECIDED).
      */
     bool (*enough)(void *user, const char *text, size_t len);
+    /* [n_continuations] of any length: nothing is generated. The prompt is computed once, and of
+     * each continuation the log-probabilities of its ids behind the prompt, those that
+     * prompt_logprobs has of the same ids in one prompt, are summed. The ids of the likeliest, of
+     * equal ones the first, are the tokens. As with candidates; not together with them (E_USAGE).
+     * E_LIMIT: the prompt and the longest do not fit n_ctx. */
+    const karma_continuation *continuations;
+    size_t n_continuations; /* up to KARMA_MAX_CANDIDATES; 0: none */
 } karma_generate_options;
 enum { KARMA_MAX_CANDIDATES = 64 };
 /* The model's own: its generation_config.json over the reference's defaults, its end tokens. */

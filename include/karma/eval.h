@@ -35,14 +35,44 @@ typedef struct karma_eval_options {
     /* An HTML page of every sample as well: its pictures, question, answer, reference and scores.
      * NULL: none. */
     const char *samples_page;
-    /* "generation" (NULL): the model writes, and the answer is read out of its text. "letters": of
-     * multiple-choice questions; nothing is written, the letters of a question's options are
-     * compared by their logits where the answer would begin, or behind "Final Answer: (" where the
-     * prompt asks for that. */
+    /* "generation" (NULL): the model writes, and the answer is read out of its text. Of
+     * multiple-choice questions also, and then nothing is written: "letters": the letters of a
+     * question's options are compared by their logits where the answer would begin, or behind
+     * "Final Answer: (" where the prompt asks for that. "options": of the text of each option,
+     * where the answer would begin or behind "Final Answer:", the log-probabilities of its tokens
+     * are summed; scored by the highest sum, and by the highest for its length. Several, with
+     * commas between: all are asked, the first is the headline. "all": these three. */
     const char *answer_by;
     /* End an answer as soon as nothing that could follow changes what is read out of it, of data
      * sets whose rule can tell (mcqa, mcqa_upstream, final_answer). E_USAGE if none of them can. */
     bool stop_when_decided;
+    /* Also scores by the values of these fields of a sample, columns of its row, as the argument
+     * slices of a data set names them; NULL-terminated, NULL: those the data sets have. E_MISSING:
+     * no row of a data set has one. */
+    const char *const *slices;
+    int64_t slice_min; /* of a value with fewer samples only the count is told; 0: 20 */
+    /* Ask every question under all cyclic orders of its options (karma_dataset_rotate): each is a
+     * sample, the score is of all, and the results say what the places of options do to answers.
+     * max_samples counts questions. E_USAGE: a data set has no options. */
+    bool rotations;
+    /* Score answers that were made elsewhere instead of asking a model: a file of JSON Lines, an
+     * object an answer: "id" or "key" of the sample, "text" or "output"; optional "dataset",
+     * "thinking", "finish_reason" ("length": cut), "model". NULL: a model answers. An id that is no
+     * sample's is an error, and so is one that stands there twice. */
+    const char *answers;
+    const char *answers_model;   /* who made them, for the results; NULL: what the rows say */
+    const char *missing_answers; /* samples without one: "error" (NULL), "fail", "exclude" */
+    /* With dry_run: tokens a second, for a forecast of time; 0: not known. */
+    double rate_prefill, rate_decode;
+    /* Of data sets with an argument protocol, unless their arguments say it: "karma", or
+     * "upstream": prompts and reading of answers as in KARMA 0.2.0. NULL: their default. */
+    const char *protocol;
+    /* The model that answers the questions of metrics that need a judge: a name or a path, and its
+     * arguments, an object (NULL: none). It is asked when all answers are there; the model before
+     * is unloaded first where both do not fit. "none": such metrics are left out. NULL, and a data
+     * set has such a metric: E_USAGE. */
+    const char *judge;
+    const char *judge_args_json; /* its arguments */
 } karma_eval_options;
 /* results.json, the shared store, all samples. */
 KARMA_API karma_eval_options karma_eval_defaults(void);

@@ -125,6 +125,11 @@ KARMA_API karma_status karma_model_memory(karma_model *m, karma_memory *out);
  * fall-backs, of which only loading tells which one answers. */
 KARMA_API karma_status karma_model_identity(karma_model *m, char **json);
 
+/* The files beside the weights that have a part in answers (configuration, tokenizer, template),
+ * with the SHA-256 of each as hex: {"tokenizer.json": "..."}; "{}" where the class reads none, or
+ * where they are part of the weights' file. karma_free(). Loads nothing. */
+KARMA_API karma_status karma_model_companions(karma_model *m, char **json);
+
 #ifdef __cplusplus
 }
 #endif

@@ -67,6 +67,9 @@ typedef struct karma_sample {
     const char *const *candidates;
     size_t n_candidates;     /* up to KARMA_MAX_CANDIDATES (engine.h) */
     const char *answer_lead; /* "Final Answer: (", for one */
+    /* The candidates are texts of any length: of each the log-probabilities of its tokens behind
+     * the prompt, of the whole vocabulary, are summed. The prompt is computed once for all. */
+    bool candidate_texts;
 } karma_sample;
 
 /* Why an answer ended. */
@@ -123,6 +126,13 @@ typedef struct karma_output {
     /* Log-probabilities among them alone: their exponentials sum to 1. */
     const float *candidate_logprobs;
     size_t n_candidates; /* how many those are */
+    /* Of candidate_texts, [n_candidates] each, else NULL: sums of the log-probabilities of their
+     * tokens, in the order of the tokens; how many tokens those are; bytes of the texts as they
+     * were given (of ids: NULL). candidate_logits is NULL then, and candidate_logprobs has the sums
+     * less the logarithm of the sum of their exponentials. */
+    const double *candidate_sums;
+    const int32_t *candidate_tokens; /* [n_candidates] tokens of each, with the sums */
+    const int32_t *candidate_bytes;  /* [n_candidates] bytes of each, likewise */
 } karma_output;
 
 #ifdef __cplusplus

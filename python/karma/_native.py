@@ -108,6 +108,7 @@ class Sample(Structure):
         ("candidates", POINTER(c_char_p)),
         ("n_candidates", c_size_t),
         ("answer_lead", c_char_p),
+        ("candidate_texts", c_bool),
     ]
 
 
@@ -132,6 +133,9 @@ class Output(Structure):
         ("candidate_logits", POINTER(c_float)),
         ("candidate_logprobs", POINTER(c_float)),
         ("n_candidates", c_size_t),
+        ("candidate_sums", POINTER(c_double)),
+        ("candidate_tokens", POINTER(c_int32)),
+        ("candidate_bytes", POINTER(c_int32)),
     ]
 
 
@@ -280,6 +284,22 @@ class MetricResult(Structure):
         ("standard_error", c_double),
         ("ci_low", c_double),
         ("ci_high", c_double),
+        ("method", c_char_p),
+    ]
+
+
+class MetricSample(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("prediction", c_char_p),
+        ("reference", c_char_p),
+        ("other_args_json", c_char_p),
+        ("group", c_char_p),
+        ("confidence", c_double),
+        ("output", c_char_p),
+        ("thinking", c_char_p),
+        ("verdicts", POINTER(c_double)),
+        ("n_verdicts", c_size_t),
     ]
 
 
@@ -303,6 +323,17 @@ class EvalOptions(Structure):
         ("samples_page", c_char_p),
         ("answer_by", c_char_p),
         ("stop_when_decided", c_bool),
+        ("slices", POINTER(c_char_p)),
+        ("slice_min", c_int64),
+        ("rotations", c_bool),
+        ("answers", c_char_p),
+        ("answers_model", c_char_p),
+        ("missing_answers", c_char_p),
+        ("rate_prefill", c_double),
+        ("rate_decode", c_double),
+        ("protocol", c_char_p),
+        ("judge", c_char_p),
+        ("judge_args_json", c_char_p),
     ]
 
 
@@ -471,6 +502,8 @@ _PROTOTYPES: Dict[str, Tuple[Any, Tuple[Any, ...]]] = {
     "karma_get_metric_info": (_STATUS, (c_char_p, POINTER(POINTER(NamedInfo)))),
     "karma_metric_create": (_STATUS, (c_char_p, c_char_p, POINTER(c_void_p))),
     "karma_metric_add": (_STATUS, (c_void_p, c_char_p, c_char_p, POINTER(c_double))),
+    "karma_metric_add_sample": (_STATUS, (c_void_p, POINTER(MetricSample), POINTER(c_double))),
+    "karma_metric_details": (_STATUS, (c_void_p, POINTER(c_char_p))),
     "karma_metric_end": (_STATUS, (c_void_p, POINTER(MetricResult))),
     "karma_metric_destroy": (None, (c_void_p,)),
     "karma_list_processors": (_STATUS, (_names_out, _count_out)),

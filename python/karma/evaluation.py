@@ -54,6 +54,12 @@ def evaluate(
     samples_page: Union[str, "os.PathLike[str]", None] = None,
     answer_by: str = "generation",
     stop_when_decided: bool = False,
+    slices: Optional[Sequence[str]] = None,
+    slice_min: Optional[int] = None,
+    rotations: bool = False,
+    protocol: Optional[str] = None,
+    judge: Optional[str] = None,
+    judge_args: Optional[Mapping[str, Any]] = None,
     progress: Optional[Progress] = None,
     **model_kwargs: Any,
 ) -> Dict[str, Any]:
@@ -64,8 +70,12 @@ def evaluate(
     the store and used again; a class of Python is known there by the code of its hooks alone, so
     give use_store=False where they depend on more than that. ``output`` None writes into a
     folder of its own that is removed again. answer_by "letters" compares the letters of the options
-    by their logits and writes nothing; stop_when_decided ends an answer when nothing more can change
-    what is read. An interrupt ends the run and is raised after it.
+    by their logits and "options" weighs their texts: both write nothing; a list of ways ("letters,options", "all")
+    reports each; rotations asks every question under all cyclic orders of its options; stop_when_decided ends an answer when nothing more can change
+    what is read. slices names fields whose values are also scored one by one. protocol "upstream" asks
+    and reads published data sets as KARMA 0.2.0 does. judge names the model, with judge_args, that answers
+    the questions of metrics that need one; "none" leaves these out. An interrupt ends the
+    run and is raised after it.
     """
     if isinstance(model, str):
         model = _make(model, model_kwargs)
@@ -93,6 +103,12 @@ def evaluate(
                 samples_page=samples_page,
                 answer_by=answer_by,
                 stop_when_decided=stop_when_decided,
+                slices=slices,
+                slice_min=slice_min,
+                rotations=rotations,
+                protocol=protocol,
+                judge=judge,
+                judge_args=judge_args,
                 progress=progress,
             )
     lib = library()
@@ -121,6 +137,16 @@ def evaluate(
         options.samples_page = encode(os.fspath(samples_page), "samples_page")
     options.answer_by = encode(answer_by, "answer_by")
     options.stop_when_decided = stop_when_decided
+    if slices:
+        options.slices = string_list([encode(name, "slice") or b"" for name in slices])
+    options.slice_min = slice_min or 0
+    options.rotations = rotations
+    if protocol is not None:
+        options.protocol = encode(protocol, "protocol")
+    if judge is not None:
+        options.judge = encode(judge, "judge")
+    if judge_args is not None:
+        options.judge_args_json = encode_json(dict(judge_args), "judge_args")
     return _run(lib, model, options, progress)
 
 

@@ -206,6 +206,9 @@ karma_status generate_engine_room(const karma_model *m, const struct model *mode
                                   karma_engine_options *out);
 /* Arguments whose shape no option table can say (stop, chat_template_kwargs, template_date). */
 karma_status generate_check_args(const struct json *args);
+/* How a model has its prompts rendered; texts in a. */
+karma_status generate_render_options(struct arena *a, const karma_model *m,
+                                     struct render_options *out);
 /* What a chat template's clock shows with m's arguments. */
 karma_status generate_clock(const karma_model *m, int64_t *now_s);
 

@@ -18,7 +18,7 @@ karma_engine_options karma_engine_defaults(void) {
     return (karma_engine_options){
         .struct_size = sizeof(karma_engine_options),
         .max_sequences = 8,
-        .max_rows = 256,
+        .max_rows = 512,
         .n_ctx = 0,
         .max_memory_mb = 0,
         .share_prefixes = true,

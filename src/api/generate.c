@@ -125,6 +125,14 @@ static karma_status template_variables(struct arena *a, const karma_model *m,
     return st;
 }
 
+karma_status generate_render_options(struct arena *a, const karma_model *m,
+                                     struct render_options *out) {
+    *out = (struct render_options){0};
+    out->safe = strcmp(model_arg_str(m, "special_tokens", "compat"), "safe") == 0;
+    karma_status st = template_variables(a, m, &out->variables);
+    return st == KARMA_OK ? generate_clock(m, &out->now_s) : st;
+}
+
 /* ---- the run ---- */
 
 struct job { /* one request under way */
@@ -324,11 +332,14 @@ static karma_status submit_ids(struct run *r, struct job *job, const struct sigh
                                          .n_spans = sight->n_pictures};
     karma_generate_options g = r->generate;
     g.stream_key = is_made_key(job->key) ? NULL : job->key;
-    if (job->candidates) {
+    if (job->candidates && r->candidates.whole) {
+        g.continuations = r->candidates.continuations;
+        g.n_continuations = r->candidates.count;
+    } else if (job->candidates) {
         g.candidates = r->candidates.ids;
         g.n_candidates = r->candidates.count;
-        g.n_top_logprobs = -1;
     }
+    if (job->candidates) g.n_top_logprobs = -1;
     if (r->io->enough) g.enough = on_growth;
     karma_thought thought = r->thought;
     if (g.thought) {
@@ -451,11 +462,9 @@ static karma_status begin(struct run *r) {
     const karma_model *m = r->m;
     karma_engine_options options;
     r->truncate = model_arg_str(m, "truncate", "none");
-    r->render.safe = strcmp(model_arg_str(m, "special_tokens", "compat"), "safe") == 0;
     karma_status st = generate_options(&r->arena, m, &r->generate);
     if (st == KARMA_OK) st = bound_thought(r);
-    if (st == KARMA_OK) st = template_variables(&r->arena, m, &r->render.variables);
-    if (st == KARMA_OK) st = generate_clock(m, &r->render.now_s);
+    if (st == KARMA_OK) st = generate_render_options(&r->arena, m, &r->render);
     if (st == KARMA_OK) st = generate_engine_room(m, m->model, &options);
     if (st == KARMA_OK) st = engine_create(m->model, m->text.tokenizer, &options, &r->engine);
     if (st < 0) return st;

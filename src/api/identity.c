@@ -13,6 +13,7 @@
 #include "base/cpu.h"
 #include "base/file.h"
 #include "base/sha256.h"
+#include "karma/karma.h"
 
 /* Arguments that no answer depends on, of every class. */
 static const char *const speed_only[] = {
@@ -156,6 +157,58 @@ karma_status karma_model_identity(karma_model *m, char **json) {
         st = json_set(&a, object, "name", json_new_string(&a, m->plan.name));
     if (st == KARMA_OK) st = sorted(&a, object, false, &all);
     if (st == KARMA_OK) st = json_write(&b, all, 0, JSON_COMPACT);
+    if (st == KARMA_OK && !(*json = buf_take(&b))) st = KARMA_E_NOMEM;
+    buf_release(&b);
+    arena_release(&a);
+    return st;
+}
+
+int karma_numerics_version(void) {
+    return NUMERICS_VERSION;
+}
+
+/* The model's checkpoint: open already, or opened here (*opened, the caller's to close). */
+static karma_status reach_checkpoint(struct arena *a, karma_model *m, struct checkpoint **opened,
+                                     const struct checkpoint **ck) {
+    const char *path;
+    *opened = NULL;
+    *ck = m->ck;
+    if (m->ck) return KARMA_OK;
+    karma_status st = model_locate(a, m->plan.path, m->plan.revision, &path);
+    if (st == KARMA_OK) st = checkpoint_open(path, opened);
+    *ck = *opened;
+    return st;
+}
+
+static karma_status list_companions(struct arena *a, karma_model *m, struct json *out) {
+    struct checkpoint *opened;
+    const struct checkpoint *ck;
+    const char *const *names = NULL;
+    size_t count = 0;
+    karma_status st = reach_checkpoint(a, m, &opened, &ck);
+    if (st < 0 && karma_status_exit(st) != karma_status_exit(KARMA_E_NOMEM) &&
+        class_holder(m->plan.cls, SLOT_LOAD) != &class_base) {
+        checkpoint_close(opened); /* such a class need not have one */
+        return KARMA_OK;
+    }
+    if (st == KARMA_OK) st = text_assets_files(a, ck, &names, &count);
+    for (size_t i = 0; st == KARMA_OK && i < count; i++) {
+        char hex[65];
+        const char *path = file_join(a, checkpoint_folder(ck), names[i]);
+        st = path ? file_sha256(path, hex) : KARMA_E_NOMEM;
+        if (st == KARMA_OK) st = json_set(a, out, names[i], json_new_string(a, hex));
+    }
+    checkpoint_close(opened);
+    return st;
+}
+
+karma_status karma_model_companions(karma_model *m, char **json) {
+    struct arena a = {0};
+    struct buf b = {0};
+    *json = NULL;
+    struct json *files = json_new_object(&a);
+    karma_status st = files ? list_companions(&a, m, files) : KARMA_E_NOMEM;
+    if (st == KARMA_OK) st = json_write(&b, files, 0, JSON_COMPACT);
     if (st == KARMA_OK && !(*json = buf_take(&b))) st = KARMA_E_NOMEM;
     buf_release(&b);
     arena_release(&a);

@@ -52,12 +52,13 @@ static karma_status check_dtype(const karma_model *m) {
 karma_status model_choose_cache(const karma_model *m, struct backend *be) {
     const char *wanted = model_arg_str(m, "kv_cache_dtype", "auto");
     if (strcmp(wanted, "f32") == 0) be->cache = CACHE_F32;
+    if (strcmp(wanted, "int8") == 0) be->cache = CACHE_INT8;
     if (strcmp(wanted, "bf16") != 0) return KARMA_OK;
     be->cache = CACHE_BF16;
     if (be->ops->caches(be, DTYPE_BF16)) return KARMA_OK;
     return status_fail(KARMA_E_USAGE,
-                       "kv_cache_dtype: bf16 needs the instruction set avx512bf16 (expected auto "
-                       "or f32 on %s, %s)",
+                       "kv_cache_dtype: bf16 needs the instruction set avx512bf16 (expected auto, "
+                       "f32 or int8 on %s, %s)",
                        be->ops->name, be->ops->describe(be));
 }
 

@@ -117,7 +117,10 @@ static void set_loaded(struct setter *s, const karma_model *m) {
     set_str(s, "dtype", largest ? largest->dtype_name : NULL);
     set_str(s, "weights", m->be->weights == WEIGHTS_STORED ? "as stored" : "int8");
     if (info->can & (FAMILY_GENERATE | FAMILY_ENCODE))
-        set_str(s, "kv_cache", info->cache_dtype == DTYPE_BF16 ? "bf16" : "f32");
+        set_str(s, "kv_cache",
+                info->cache_dtype == DTYPE_I8     ? "int8"
+                : info->cache_dtype == DTYPE_BF16 ? "bf16"
+                                                  : "f32");
     set_int(s, "weight_bytes", (int64_t)info->weight_bytes);
     set_int(s, "private_bytes", (int64_t)info->private_bytes);
     set_int(s, "max_position_embeddings", info->max_position_embeddings);

@@ -61,3 +61,13 @@ karma_status karma_read_config(const char *path, char **json) {
     arena_release(&a);
     return st;
 }
+
+size_t karma_config_line(const char *path, const char *const *way) {
+    enum { MAX_BYTES = 1 << 20 }; /* as of YAML */
+    struct buf text = {0};
+    const size_t line = file_read(path, MAX_BYTES, &text) == KARMA_OK
+                            ? yaml_line_of(buf_str(&text), text.len, way)
+                            : 0;
+    buf_release(&text);
+    return line;
+}

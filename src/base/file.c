@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
@@ -64,9 +65,18 @@ static const char *mode_text(mode_t mode) {
     return "is a device, not a file";
 }
 
+/* open() that no signal interrupts: on a network file system or a full pipe one may. */
+static int open_file(const char *path, int flags, mode_t mode) {
+    int fd;
+    do {
+        fd = open(path, flags, mode);
+    } while (fd < 0 && errno == EINTR);
+    return fd;
+}
+
 /* Open a regular file for reading. O_NONBLOCK, so that a pipe without a writer cannot hold us. */
 static karma_status open_regular(const char *path, int *fd, struct stat *info) {
-    *fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    *fd = open_file(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0);
     if (*fd < 0) {
         int e = errno;
         if (e == ENOENT && lstat(path, info) == 0 && S_ISLNK(info->st_mode)) {
@@ -199,7 +209,7 @@ karma_status file_read(const char *path, size_t max_bytes, struct buf *b) {
 
 size_t file_read_small(const char *path, char *out, size_t size) {
     size_t len = 0;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    int fd = open_file(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0);
     while (fd >= 0 && len + 1 < size) {
         ssize_t n = read_some(fd, out + len, size - 1 - len);
         if (n <= 0) break;
@@ -265,7 +275,7 @@ static karma_status write_all(int fd, const char *path, const char *data, size_t
 }
 
 static karma_status sync_folder(const char *dir) {
-    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd = open_file(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
     if (fd < 0) {
         /* A folder we may write but not list cannot be synced; its file is safe all the same. */
         return errno == EACCES ? KARMA_OK : fail_errno(dir, NULL);
@@ -277,20 +287,59 @@ static karma_status sync_folder(const char *dir) {
     return st;
 }
 
-karma_status file_writer_begin(struct file_writer *w, const char *path) {
+/* Locked without waiting, and the file that the path names still: who held it may just have removed
+ * or renamed it. */
+static bool hold(int fd, const char *path) {
+    struct stat mine, there;
+    return flock(fd, LOCK_EX | LOCK_NB) == 0 && fstat(fd, &mine) == 0 && stat(path, &there) == 0 &&
+           mine.st_dev == there.st_dev && mine.st_ino == there.st_ino;
+}
+
+/* A plain file that is ours alone, under no other name. */
+static bool is_ours(int fd) {
+    struct stat info;
+    return fstat(fd, &info) == 0 && S_ISREG(info.st_mode) && info.st_uid == geteuid() &&
+           info.st_nlink == 1;
+}
+
+/* The temporary has a name that follows from the target's, so that what a killed process left is
+ * taken over by the next one that writes there. Whoever writes holds a lock on it. KARMA_DONE: it
+ * is in use, or such a name or lock cannot be had here. */
+static karma_status begin_named(struct file_writer *w) {
+    const char *real = w->real.data, *slash = strrchr(real, '/');
+    karma_status st =
+        buf_printf(&w->tmp, "%s/.karma-%s.tmp", w->dir.data, slash ? slash + 1 : real);
+    if (st < 0) return st;
+    w->fd = open_file(w->tmp.data, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+    if (w->fd < 0) return KARMA_DONE;
+    w->held = is_ours(w->fd) && hold(w->fd, w->tmp.data);
+    if (w->held && fchmod(w->fd, 0600) == 0 && ftruncate(w->fd, 0) == 0) return KARMA_OK;
+    if (w->held) unlink(w->tmp.data);
+    close(w->fd);
+    w->fd = -1;
+    w->held = false;
+    return KARMA_DONE;
+}
+
+/* Under a name of its own. */
+static karma_status begin_unnamed(struct file_writer *w) {
     uint64_t nonce;
-    *w = (struct file_writer){.fd = -1};
     random_entropy(&nonce, sizeof(nonce));
+    buf_clear(&w->tmp);
+    karma_status st =
+        buf_printf(&w->tmp, "%s/.karma-%016llx.tmp", w->dir.data, (unsigned long long)nonce);
+    if (st < 0) return st;
+    w->fd = open_file(w->tmp.data, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    return w->fd < 0 ? fail_errno(buf_str(&w->path), "create") : KARMA_OK;
+}
+
+karma_status file_writer_begin(struct file_writer *w, const char *path) {
+    *w = (struct file_writer){.fd = -1};
     karma_status st = buf_puts(&w->path, path);
     if (st == KARMA_OK) st = resolve_target(path, &w->real);
     if (st == KARMA_OK) st = dir_of(buf_str(&w->real), &w->dir);
-    if (st == KARMA_OK) {
-        st = buf_printf(&w->tmp, "%s/.karma-%016llx.tmp", w->dir.data, (unsigned long long)nonce);
-    }
-    if (st == KARMA_OK) {
-        w->fd = open(w->tmp.data, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-        if (w->fd < 0) st = fail_errno(path, "create");
-    }
+    if (st == KARMA_OK) st = begin_named(w);
+    if (st == KARMA_DONE) st = begin_unnamed(w);
     if (st < 0) file_writer_abandon(w);
     return st;
 }
@@ -305,8 +354,10 @@ karma_status file_writer_end(struct file_writer *w, unsigned mode) {
     karma_status st = KARMA_OK;
     if (fchmod(w->fd, mode) < 0) st = fail_errno(path, "set its mode");
     if (st == KARMA_OK && fsync(w->fd) < 0) st = fail_errno(path, "sync");
-    if (close(w->fd) < 0 && st == KARMA_OK) st = fail_errno(path, "close");
-    w->fd = -1;
+    if (!w->held) { /* with the file goes the lock: then another may take the name */
+        if (close(w->fd) < 0 && st == KARMA_OK) st = fail_errno(path, "close");
+        w->fd = -1;
+    }
     if (st == KARMA_OK && rename(w->tmp.data, w->real.data) < 0) st = fail_errno(path, "rename");
     if (st == KARMA_OK) {
         buf_clear(&w->tmp); /* its name is another's now */
@@ -317,8 +368,8 @@ karma_status file_writer_end(struct file_writer *w, unsigned mode) {
 }
 
 void file_writer_abandon(struct file_writer *w) {
-    if (w->fd >= 0) close(w->fd);
     if (w->tmp.len) unlink(w->tmp.data); /* not there if it could not be created */
+    if (w->fd >= 0) close(w->fd);
     buf_release(&w->path);
     buf_release(&w->real);
     buf_release(&w->dir);
@@ -337,11 +388,65 @@ karma_status file_write_atomic(const char *path, const void *data, size_t len, u
 }
 
 karma_status file_create(const char *path, unsigned mode) {
-    const int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOCTTY, mode);
+    const int fd = open_file(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOCTTY, mode);
     if (fd < 0) return errno == EEXIST ? KARMA_OK : fail_errno(path, "create");
     karma_status st = fchmod(fd, mode) == 0 ? KARMA_OK : fail_errno(path, "set its mode");
     if (close(fd) < 0 && st == KARMA_OK) st = fail_errno(path, "close");
     return st;
+}
+
+karma_status file_held_create(struct file_held *h, const char *path) {
+    *h = (struct file_held){.fd = -1, .path = mem_strdup(path)};
+    if (!h->path) return KARMA_E_NOMEM;
+    h->fd = open_file(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    karma_status st = KARMA_OK;
+    if (h->fd < 0) {
+        st = fail_errno(path, "create");
+    } else if (!hold(h->fd, path)) {
+        st = fail_errno(path, "lock");
+    }
+    if (st < 0) file_held_remove(h);
+    return st;
+}
+
+bool file_held_take(struct file_held *h, const char *path) {
+    *h = (struct file_held){.fd = open_file(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0)};
+    if (h->fd >= 0 && hold(h->fd, path)) h->path = mem_strdup(path);
+    if (h->path) return true;
+    if (h->fd >= 0) close(h->fd);
+    h->fd = -1;
+    return false;
+}
+
+size_t file_held_read(const struct file_held *h, void *out, size_t size) {
+    size_t len = 0;
+    while (h->fd >= 0 && len < size) {
+        const ssize_t n = pread(h->fd, (char *)out + len, size - len, (off_t)len);
+        if (n < 0 && errno == EINTR) continue;
+        if (n <= 0) break;
+        len += (size_t)n;
+    }
+    return len;
+}
+
+bool file_held_write(const struct file_held *h, size_t at, const void *data, size_t len) {
+    size_t done = 0;
+    while (h->fd >= 0 && done < len) {
+        const ssize_t n = pwrite(h->fd, (const char *)data + done, len - done, (off_t)(at + done));
+        if (n < 0 && errno == EINTR) continue;
+        if (n <= 0) break;
+        done += (size_t)n;
+    }
+    return done == len;
+}
+
+void file_held_remove(struct file_held *h) {
+    if (h->fd >= 0) {
+        unlink(h->path);
+        close(h->fd);
+    }
+    mem_free(h->path);
+    *h = (struct file_held){.fd = -1};
 }
 
 enum file_kind file_kind(const char *path) {

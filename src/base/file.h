@@ -42,9 +42,11 @@ size_t file_read_small(const char *path, char *out, size_t size);
 karma_status file_write_atomic(const char *path, const void *data, size_t len, unsigned mode);
 
 /* The same in pieces. After begin, one of end (the file is there, whole) and abandon (nothing is);
- * what end fails at it has abandoned. */
+ * what end fails at it has abandoned. The temporary of a process that was killed is replaced by the
+ * next one that writes the same file. */
 struct file_writer {
-    int fd; /* of the temporary; -1: none */
+    int fd;    /* of the temporary; -1: none */
+    bool held; /* the temporary is locked, and named after the file */
     struct buf path, real, dir, tmp;
 };
 karma_status file_writer_begin(struct file_writer *w, const char *path);
@@ -54,6 +56,19 @@ void file_writer_abandon(struct file_writer *w);
 
 /* Make an empty file unless one is there already (never replaces it, also not in a race). */
 karma_status file_create(const char *path, unsigned mode);
+
+/* A small file of a process's own, for those who come after it: a lock on it goes with the process,
+ * however that ends. fd -1: none is held; then the others do nothing. */
+struct file_held {
+    int fd;
+    char *path; /* owned */
+};
+karma_status file_held_create(struct file_held *h, const char *path); /* new, 0600 */
+/* One whose process is gone. false: it is not, or there is no such file. */
+bool file_held_take(struct file_held *h, const char *path);
+size_t file_held_read(const struct file_held *h, void *out, size_t size); /* from its beginning */
+bool file_held_write(const struct file_held *h, size_t at, const void *data, size_t len);
+void file_held_remove(struct file_held *h);
 
 enum file_kind { FILE_KIND_NONE, FILE_KIND_REGULAR, FILE_KIND_FOLDER, FILE_KIND_OTHER };
 enum file_kind file_kind(const char *path); /* follows links; NONE also when unreachable */

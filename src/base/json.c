@@ -71,8 +71,34 @@ static karma_status add_event(struct json_build *b, struct frames *f, const stru
     return json_build_value(b, key, key_len, mark, &v);
 }
 
+/* Members that are passed over, and the file whose pages need not stay behind them. */
+struct left_out {
+    const char *member; /* NULL: none */
+    const struct file_map *file;
+    size_t forgotten;
+};
+
+/* The value of the next event, whole. */
+static karma_status pass_over(struct json_pull *pull, struct left_out *l) {
+    enum { FORGET_BYTES = 4 << 20 };
+    int depth = 0;
+    do {
+        enum json_event ev;
+        karma_status st = json_pull_next(pull, &ev);
+        if (st < 0) return st;
+        depth += ev == JSON_EV_OBJECT_BEGIN || ev == JSON_EV_ARRAY_BEGIN;
+        depth -= ev == JSON_EV_OBJECT_END || ev == JSON_EV_ARRAY_END;
+        const size_t at = json_pull_offset(pull);
+        if (at < l->forgotten + FORGET_BYTES) continue;
+        file_map_forget(l->file, l->forgotten, at);
+        l->forgotten = at;
+    } while (depth > 0);
+    return KARMA_OK;
+}
+
 /* The tree of text; b->duplicates counts keys given again. */
-static karma_status build(struct json_build *b, const char *text, size_t len, size_t first_line) {
+static karma_status build(struct json_build *b, const char *text, size_t len, size_t first_line,
+                          struct left_out *l) {
     struct json_pull pull;
     struct frames frames = {.depth = 0};
     struct buf key = {0}; /* the pull parser's own text is gone when the value comes */
@@ -86,7 +112,10 @@ static karma_status build(struct json_build *b, const char *text, size_t len, si
         if (!keyed) mark = json_pull_offset(&pull);
         st = json_pull_next(&pull, &ev);
         if (st < 0 || ev == JSON_EV_END) break;
-        if (ev == JSON_EV_KEY) {
+        if (ev == JSON_EV_KEY && l->member && frames.depth == 2 && pull.len == strlen(l->member) &&
+            memcmp(pull.text, l->member, pull.len) == 0) {
+            st = pass_over(&pull, l);
+        } else if (ev == JSON_EV_KEY) {
             buf_clear(&key);
             st = buf_append(&key, pull.text, pull.len);
             keyed = true;
@@ -102,11 +131,12 @@ static karma_status build(struct json_build *b, const char *text, size_t len, si
 }
 
 static karma_status parse(struct arena *a, const char *text, size_t len, size_t first_line,
-                          unsigned flags, size_t *duplicate_line, const struct json **out) {
+                          unsigned flags, struct left_out *l, size_t *duplicate_line,
+                          const struct json **out) {
     struct json_build b = {.arena = a};
     *out = NULL;
     *duplicate_line = 0;
-    karma_status st = build(&b, text, len, first_line);
+    karma_status st = build(&b, text, len, first_line, l);
     if (st == KARMA_OK && b.duplicates > 0) {
         size_t line, column;
         locate(text, b.duplicate_at, &line, &column);
@@ -124,12 +154,21 @@ static karma_status parse(struct arena *a, const char *text, size_t len, size_t 
 karma_status json_parse(struct arena *a, const char *text, size_t len, unsigned flags,
                         const struct json **out) {
     size_t line;
-    return parse(a, text, len, 1, flags, &line, out);
+    struct left_out none = {0};
+    return parse(a, text, len, 1, flags, &none, &line, out);
+}
+
+karma_status json_parse_without(struct arena *a, const struct file_map *file, const char *member,
+                                const struct json **out) {
+    size_t line;
+    struct left_out l = {.member = member, .file = file};
+    return parse(a, (const char *)file->data, file->size, 1, JSON_LAST_WINS, &l, &line, out);
 }
 
 karma_status json_parse_part(struct arena *a, const char *text, size_t len, size_t first_line,
                              size_t *duplicate_line, const struct json **out) {
-    return parse(a, text, len, first_line, JSON_LAST_WINS, duplicate_line, out);
+    struct left_out none = {0};
+    return parse(a, text, len, first_line, JSON_LAST_WINS, &none, duplicate_line, out);
 }
 
 karma_status json_parse_file(struct arena *a, const char *path, size_t max_bytes, unsigned flags,
@@ -139,7 +178,9 @@ karma_status json_parse_file(struct arena *a, const char *path, size_t max_bytes
     karma_status st = file_read(path, max_bytes ? max_bytes : MAX_FILE_BYTES, &text);
     if (st == KARMA_OK) {
         size_t line;
-        st = status_prefix(parse(a, buf_str(&text), text.len, 1, flags, &line, out), "%s", path);
+        struct left_out none = {0};
+        st = status_prefix(parse(a, buf_str(&text), text.len, 1, flags, &none, &line, out), "%s",
+                           path);
         if (st == KARMA_OK && line > 0)
             log_warn("%s: line %zu: key given twice in an object; the last one counts", path, line);
     }
@@ -174,7 +215,7 @@ const char *json_type_name(const struct json *j) {
     static const char *const names[] = {
         [JSON_NULL] = "null",     [JSON_BOOL] = "boolean",  [JSON_INT] = "integer",
         [JSON_REAL] = "real",     [JSON_STRING] = "string", [JSON_ARRAY] = "array",
-        [JSON_OBJECT] = "object",
+        [JSON_OBJECT] = "object", [JSON_BYTES] = "bytes",
     };
     return j ? names[j->type] : "absent";
 }
@@ -285,6 +326,14 @@ struct json *json_new_stringn(struct arena *a, const char *s, size_t len) {
     j->u.string.len = len;
     j->u.string.data = arena_strndup(a, s, len);
     return j->u.string.data ? j : NULL;
+}
+
+struct json *json_new_bytes(struct arena *a, const void *bytes, size_t len) {
+    struct json *j = new_value(a, JSON_BYTES);
+    if (!j) return NULL;
+    j->u.bytes.data = bytes;
+    j->u.bytes.len = len;
+    return j;
 }
 
 struct json *json_new_int(struct arena *a, int64_t v) {

@@ -12,7 +12,17 @@
 #include "base/buf.h"
 #include "base/mem.h"
 
-enum json_type { JSON_NULL, JSON_BOOL, JSON_INT, JSON_REAL, JSON_STRING, JSON_ARRAY, JSON_OBJECT };
+/* JSON_BYTES: what no JSON text gives, but a file that holds binary values; written as base64. */
+enum json_type {
+    JSON_NULL,
+    JSON_BOOL,
+    JSON_INT,
+    JSON_REAL,
+    JSON_STRING,
+    JSON_ARRAY,
+    JSON_OBJECT,
+    JSON_BYTES
+};
 
 struct json {
     enum json_type type;
@@ -32,6 +42,10 @@ struct json {
             const struct json_member *members;
             size_t count;
         } object;
+        struct {
+            const unsigned char *data; /* lent; no NUL behind them */
+            size_t len;
+        } bytes;
     } u;
 };
 struct json_member {
@@ -54,6 +68,11 @@ karma_status json_parse(struct arena *a, const char *text, size_t len, unsigned 
  * key was first given twice, 0 if none was. */
 karma_status json_parse_part(struct arena *a, const char *text, size_t len, size_t first_line,
                              size_t *duplicate_line, const struct json **out);
+/* The same, last wins, for a mapped file, without the members of that name of the objects that are
+ * the top object's members, whatever size they have: they are read, and their pages given back. */
+struct file_map;
+karma_status json_parse_without(struct arena *a, const struct file_map *file, const char *member,
+                                const struct json **out);
 /* The same for a whole file of at most max_bytes (0 = 256 MiB); the message starts with path. */
 karma_status json_parse_file(struct arena *a, const char *path, size_t max_bytes, unsigned flags,
                              const struct json **out);
@@ -66,6 +85,9 @@ static inline bool json_is_array(const struct json *j) {
 }
 static inline bool json_is_string(const struct json *j) {
     return j && j->type == JSON_STRING;
+}
+static inline bool json_is_bytes(const struct json *j) {
+    return j && j->type == JSON_BYTES;
 }
 static inline bool json_is_null(const struct json *j) {
     return !j || j->type == JSON_NULL;
@@ -96,6 +118,7 @@ struct json *json_new_object(struct arena *a);
 struct json *json_new_array(struct arena *a);
 struct json *json_new_string(struct arena *a, const char *s);
 struct json *json_new_stringn(struct arena *a, const char *s, size_t len);
+struct json *json_new_bytes(struct arena *a, const void *bytes, size_t len); /* not copied */
 struct json *json_new_int(struct arena *a, int64_t v);
 struct json *json_new_real(struct arena *a, double v);
 struct json *json_new_bool(struct arena *a, bool v);

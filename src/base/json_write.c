@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/base64.h"
 #include "base/utf8.h"
 
 enum {
@@ -232,6 +233,12 @@ static karma_status write_container(const struct writer *w, const struct json *j
     return st < 0 ? st : buf_putc(w->out, object ? '}' : ']');
 }
 
+static karma_status write_bytes(const struct writer *w, const struct json *j) {
+    karma_status st = buf_putc(w->out, '"');
+    if (st == KARMA_OK) st = base64_encode(w->out, j->u.bytes.data, j->u.bytes.len);
+    return st < 0 ? st : buf_putc(w->out, '"');
+}
+
 static karma_status write_value(const struct writer *w, const struct json *j, int depth) {
     char number[32];
     switch (j ? j->type : JSON_NULL) {
@@ -247,6 +254,8 @@ static karma_status write_value(const struct writer *w, const struct json *j, in
         return buf_append(w->out, number, json_format_real(j->u.real, number));
     case JSON_STRING:
         return json_write_string(w->out, j->u.string.data, j->u.string.len, w->flags);
+    case JSON_BYTES:
+        return write_bytes(w, j);
     case JSON_ARRAY:
     case JSON_OBJECT:
         break;

@@ -34,7 +34,7 @@
 #include "base/mem.h"
 
 enum {
-    SPINS = 64, /* pauses, 1 to 4 microseconds */
+    SPINS = 300, /* pauses, 8 to 14 microseconds: the other's last item, or a row's norm */
     YIELDS = 8,
     LOOK_PAUSES = 64,    /* between two looks at a thread's processor time */
     LOOK_AGAIN_US = 200, /* then twice that, and so on, as long as one wait lasts */

@@ -52,3 +52,12 @@ void sha256_hex(const unsigned char digest[32], char out[65]) {
     }
     out[64] = '\0';
 }
+
+void sha256_of(const void *data, size_t len, char hex[65]) {
+    unsigned char digest[32];
+    struct sha256 s;
+    sha256_begin(&s);
+    sha256_add(&s, data, len);
+    sha256_end(&s, digest);
+    sha256_hex(digest, hex);
+}

@@ -15,5 +15,6 @@ void sha256_field_str(struct sha256 *s, const char *text);         /* NULL diffe
 void sha256_field_u64(struct sha256 *s, uint64_t v);
 void sha256_end(struct sha256 *s, unsigned char out[32]);
 void sha256_hex(const unsigned char digest[32], char out[65]);
+void sha256_of(const void *data, size_t len, char hex[65]); /* of the whole, in one call */
 
 #endif

@@ -286,3 +286,45 @@ karma_status config_parse_file(struct arena *a, const char *path, const struct j
     karma_status st = json_parse_file(a, path, 0, JSON_REJECT_DUPLICATES, out);
     return st == KARMA_E_SYNTAX ? yaml_parse_file(a, path, out) : st;
 }
+
+/* --- where a key stands ----------------------------------------------------------------------- */
+
+/* Past the value whose first event is the present one. */
+static bool skip_node(struct reader *r) {
+    int depth = 0;
+    for (;;) {
+        const yaml_event_type_t t = r->event.type;
+        depth += t == YAML_MAPPING_START_EVENT || t == YAML_SEQUENCE_START_EVENT;
+        depth -= t == YAML_MAPPING_END_EVENT || t == YAML_SEQUENCE_END_EVENT;
+        if (depth <= 0) return true;
+        if (next_event(r) < 0) return false;
+    }
+}
+
+static size_t find_key(struct reader *r, const char *const *way) {
+    while (next_event(r) == KARMA_OK && r->event.type == YAML_SCALAR_EVENT) {
+        const size_t line = r->event.start_mark.line + 1;
+        const bool same = r->event.data.scalar.length == strlen(way[0]) &&
+                          memcmp(r->event.data.scalar.value, way[0], strlen(way[0])) == 0;
+        if (same && !way[1]) return line;
+        if (next_event(r) < 0) return 0;
+        if (same) return r->event.type == YAML_MAPPING_START_EVENT ? find_key(r, way + 1) : 0;
+        if (!skip_node(r)) return 0;
+    }
+    return 0;
+}
+
+size_t yaml_line_of(const char *text, size_t len, const char *const *way) {
+    struct reader r = {0};
+    size_t line = 0;
+    if (!way[0] || !utf8_valid(text, len, NULL) || !yaml_parser_initialize(&r.parser)) return 0;
+    yaml_parser_set_encoding(&r.parser, YAML_UTF8_ENCODING);
+    yaml_parser_set_input_string(&r.parser, (const unsigned char *)text, len);
+    bool good = true; /* stream start, document start, the value */
+    for (int i = 0; i < 3 && good; i++)
+        good = next_event(&r) == KARMA_OK;
+    if (good && r.event.type == YAML_MAPPING_START_EVENT) line = find_key(&r, way);
+    yaml_event_delete(&r.event);
+    yaml_parser_delete(&r.parser);
+    return line;
+}

@@ -14,5 +14,9 @@ karma_status yaml_parse_file(struct arena *a, const char *path, const struct jso
 /* By extension: .json, .yaml, .yml; anything else is tried as JSON, then YAML. Duplicate keys are
  * errors in both (these are our own formats). */
 karma_status config_parse_file(struct arena *a, const char *path, const struct json **out);
+/* The line, from 1, on which a key of such a text (YAML, or JSON, which is YAML enough) stands.
+ * way: the keys from the top down to it, NULL-terminated. 0: it is not there, or the text is
+ * broken. */
+size_t yaml_line_of(const char *text, size_t len, const char *const *way);
 
 #endif

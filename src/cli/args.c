@@ -6,7 +6,7 @@
 #include "cli/cli.h"
 #include "karma/plugin.h"
 
-enum { MAX_ARGUMENT_BYTES = 128 << 10, MAX_OPTIONS = 64, MAX_PLUGINS = 64 };
+enum { MAX_ARGUMENT_BYTES = 128 << 10, MAX_OPTIONS = CLI_OPTIONS_MAX, MAX_PLUGINS = 64 };
 
 /* What was said of plugins, before the command and after it. */
 static struct {
@@ -173,6 +173,12 @@ static karma_status parse_all(struct parse *p, const char **positional) {
 }
 
 int cli_parse(const struct cli_command *c, int argc, char **argv, const char **positional) {
+    bool given[MAX_OPTIONS];
+    return cli_parse_given(c, argc, argv, positional, given);
+}
+
+int cli_parse_given(const struct cli_command *c, int argc, char **argv, const char **positional,
+                    bool *given) {
     for (int i = 0; i < argc && strcmp(argv[i], "--") != 0; i++) {
         if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
             print_help(c);
@@ -181,6 +187,7 @@ int cli_parse(const struct cli_command *c, int argc, char **argv, const char **p
     }
     struct parse p = {.c = c, .argc = argc, .argv = argv};
     karma_status st = parse_all(&p, positional);
+    memcpy(given, p.seen, sizeof(p.seen));
     if (st == KARMA_OK) st = load_plugins();
     return st < 0 ? cli_fail(st) : -1;
 }

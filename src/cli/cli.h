@@ -33,6 +33,7 @@ struct cli_option {
     struct cli_list *list;
 };
 
+enum { CLI_OPTIONS_MAX = 64 }; /* of a command */
 struct cli_command {
     const char *name;      /* "eval" */
     const char *arguments; /* "MODEL [PROMPT | -]" */
@@ -49,6 +50,9 @@ int cli_take_global(int argc, char **argv, int *at);
  * argv, max_positional + 1 long. Returns -1 to go on, else the exit status (--help: 0; a mistake:
  * 2, the line is printed). */
 int cli_parse(const struct cli_command *c, int argc, char **argv, const char **positional);
+/* The same; given[i] (CLI_OPTIONS_MAX of them) says whether the user gave the option i. */
+int cli_parse_given(const struct cli_command *c, int argc, char **argv, const char **positional,
+                    bool *given);
 
 /* A whole number in [min, max]; E_USAGE naming the option. */
 karma_status cli_int(const char *option, const char *text, int64_t min, int64_t max, int64_t *out);
@@ -59,8 +63,13 @@ karma_status cli_choice(const char *option, const char *text, const char *const 
 
 /* Set the thread's message as the library does; returns st. */
 karma_status cli_error(karma_status st, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* The line of the last failure, the program's or the library's, taken: asked again it is the
+ * library's. Lent until the next failure. */
+const char *cli_message(void);
 /* Print "karma: error CODE: message" for the last failure; returns the exit status. */
 int cli_fail(karma_status st);
+/* Print no notes and warnings while held: they would stand in the middle of a screen. */
+void cli_hold_log(bool hold);
 /* Flush standard output. must_arrive: a failure is an error (exit 5); else a closed pipe is quiet.
  * Returns the exit status, `otherwise` when all went well. */
 int cli_finish_output(bool must_arrive, int otherwise);
@@ -99,6 +108,7 @@ struct model_options {
     const char *max_memory;     /* "2G", "800M" */
     const char *fallback;       /* names or paths, comma-separated */
     const char *special_tokens; /* "safe" or "compat", unless config or args say otherwise */
+    const char *below;          /* arguments that all of these go over, a JSON object */
 };
 /* Rows for the option tables of all of them. */
 #define MODEL_LOAD_OPTIONS(mo)                                                                     \
@@ -127,13 +137,24 @@ karma_status model_options_merge(const struct model_options *o, char **config_js
 /* "name:key=value,key=value;..." or a JSON object as {"name": {"key": "value"}} text, free() it.
  * what: "--dataset-args", for messages. dotted: names must be DATASET.PROCESSOR. */
 karma_status arguments_to_json(const char *what, const char *text, bool dotted, char **json);
+/* *json (NULL: none) laid over below, both such texts, argument by argument. only: of below those
+ * of these names alone, which are data sets; dotted as above. NULL: all. free() *json. */
+karma_status arguments_lay_over(const char *below, const char *const *only, bool dotted,
+                                char **json);
 
 int cmd_list(int argc, char **argv);
 int cmd_info(int argc, char **argv);
 int cmd_run(int argc, char **argv);
 int cmd_eval(int argc, char **argv);
+int cmd_interactive(int argc, char **argv);
+int cmd_compare(int argc, char **argv);
+int cmd_report(int argc, char **argv);
+int cmd_verify(int argc, char **argv);
+int cmd_export(int argc, char **argv);
+int cmd_store(int argc, char **argv);
 int cmd_embed(int argc, char **argv);
 int cmd_convert(int argc, char **argv);
+int cmd_data(int argc, char **argv);
 int cmd_transcribe(int argc, char **argv);
 int cmd_bench(int argc, char **argv);
 

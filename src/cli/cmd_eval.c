@@ -3,19 +3,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cli/cli.h"
+#include "cli/eval_args.h"
 #include "cli/eval_view.h"
-
-struct eval_args {
-    struct model_options model;
-    const char *name, *datasets, *dataset_args, *processor_args, *metric_args;
-    const char *output, *format, *save_format, *max_samples, *store, *samples_page, *answer_by;
-    bool cache, progress, interactive, dry_run, refresh, force, content, keep_failed, stop;
-    bool offline, verbose;
-    /* made of these */
-    char *config_json, *args_json, *dataset_json, *processor_json, *metric_json, *names_text;
-    const char **names;
-};
+#include "cli/run_file.h"
 
 static void release(struct eval_args *a) {
     free(a->config_json);
@@ -25,6 +15,8 @@ static void release(struct eval_args *a) {
     free(a->metric_json);
     free(a->names_text);
     free(a->names);
+    free(a->model_below);
+    json_decref(a->file);
 }
 
 /* "A,B" as a NULL-terminated list; without --datasets: all known ones, as upstream does. */
@@ -121,18 +113,34 @@ static karma_status ask_for_datasets(struct eval_args *a) {
 
 /* --- from words to options -------------------------------------------------------------------- */
 
+/* Tokens a second. */
+static karma_status take_rate(const char *option, const char *text, double *rate) {
+    if (!text) return KARMA_OK;
+    json_t *parsed = json_loads(text, JSON_DECODE_ANY, NULL); /* whatever the locale */
+    *rate = json_number_value(parsed);
+    json_decref(parsed);
+    return *rate > 0 ? KARMA_OK
+                     : cli_error(KARMA_E_USAGE, "%s: expected tokens a second, found %.64s", option,
+                                 text);
+}
+
 static karma_status prepare(struct eval_args *a, karma_eval_options *o, int *format) {
     static const char *const formats[] = {"table", "json", NULL};
     static const char *const saved[] = {"json", "yaml", "csv", NULL};
-    static const char *const ways[] = {"generation", "letters", NULL};
-    int save, way;
+    static const char *const protocols[] = {"karma", "upstream", NULL};
+    int save, protocol;
     *o = karma_eval_defaults();
     karma_status st = cli_choice("--format", a->format, formats, format);
     if (st == KARMA_OK) st = cli_choice("--save-format", a->save_format, saved, &save);
-    if (st == KARMA_OK) st = cli_choice("--answer-by", a->answer_by, ways, &way);
     if (st == KARMA_OK && a->max_samples && strcmp(a->max_samples, "all") != 0) {
         st = cli_int("--max-samples", a->max_samples, 1, INT64_MAX, &o->max_samples);
     }
+    if (st == KARMA_OK && a->protocol)
+        st = cli_choice("--protocol", a->protocol, protocols, &protocol);
+    if (st == KARMA_OK && a->slice_min)
+        st = cli_int("--slice-min", a->slice_min, 1, INT64_MAX, &o->slice_min);
+    if (st == KARMA_OK && a->slices.n == CLI_LIST_MAX)
+        st = cli_error(KARMA_E_USAGE, "--slice: given too often");
     if (st == KARMA_OK) st = model_options_merge(&a->model, &a->config_json, &a->args_json);
     if (st == KARMA_OK && a->dataset_args) {
         st = arguments_to_json("--dataset-args", a->dataset_args, false, &a->dataset_json);
@@ -144,6 +152,7 @@ static karma_status prepare(struct eval_args *a, karma_eval_options *o, int *for
         st = arguments_to_json("--processor-args", a->processor_args, true, &a->processor_json);
     }
     if (st == KARMA_OK) st = split_datasets(a);
+    if (st == KARMA_OK) st = eval_lay_over_file(a);
     if (st == KARMA_OK && a->interactive) st = ask_for_datasets(a);
     if (st < 0) return st;
     o->datasets = a->names;
@@ -161,8 +170,18 @@ static karma_status prepare(struct eval_args *a, karma_eval_options *o, int *for
     o->include_content = a->content;
     o->keep_failed = a->keep_failed;
     o->answer_by = a->answer_by;
+    o->protocol = a->protocol;
+    o->judge = a->judge;
+    o->judge_args_json = a->judge_args;
     o->stop_when_decided = a->stop;
-    return KARMA_OK;
+    if (st == KARMA_OK) st = take_rate("--rate-prefill", a->rate_prefill, &o->rate_prefill);
+    if (st == KARMA_OK) st = take_rate("--rate-decode", a->rate_decode, &o->rate_decode);
+    o->answers = a->answers;
+    o->answers_model = a->answers ? a->name : NULL;
+    o->missing_answers = a->missing_answers;
+    o->rotations = a->rotations;
+    o->slices = a->slices.n ? a->slices.items : NULL;
+    return st;
 }
 
 static bool cancelled(void *user) {
@@ -171,14 +190,16 @@ static bool cancelled(void *user) {
 }
 
 static int evaluate(const struct eval_args *a, const karma_eval_options *o, int format) {
-    karma_model *m;
+    karma_model *m = NULL;
     karma_eval_summary sum = {0};
     signals_install();
-    karma_status st =
-        karma_model_create_with(a->name, a->model.path, a->config_json, a->args_json, &m);
+    karma_status st = a->answers ? KARMA_OK /* nobody is asked */
+                                 : karma_model_create_with(a->name, a->model.path, a->config_json,
+                                                           a->args_json, &m);
     if (st < 0) return cli_fail(st);
     struct view view;
-    view_begin(&view, a->progress && !a->dry_run, a->name, format == 0 ? o : NULL);
+    view_begin(&view, a->progress && !a->dry_run,
+               a->name ? a->name : "none: answers made elsewhere", format == 0 ? o : NULL);
     const karma_eval_events events = {
         .progress = view_progress, .cancelled = cancelled, .user = &view};
     st = karma_eval_run(m, o, &events, &sum);
@@ -200,30 +221,53 @@ static int evaluate(const struct eval_args *a, const karma_eval_options *o, int 
     return cli_finish_output(true, sum.n_failed ? 3 : 0);
 }
 
-int cmd_eval(int argc, char **argv) {
+int eval_with(int argc, char **argv, int (*instead)(void *user, const struct cli_command *c),
+              void *user) {
     struct eval_args a = {.cache = true,
                           .progress = true,
                           .format = "table",
                           .save_format = "json",
                           .answer_by = "generation",
                           .model.special_tokens = "compat"};
+    bool given[CLI_OPTIONS_MAX] = {false};
     const struct cli_option options[] = {
         {"--model", "NAME", "registered name, or path of a checkpoint; or as the argument",
          .value = &a.name},
         {"--model-path", "PATH", "checkpoint to use for that name", .value = &a.model.path},
         {"--datasets", "A,B", "names, YAML descriptions, data files or folders; default: all known",
          .value = &a.datasets},
+        {"--run", "FILE", "a run file, YAML or JSON: these options as keys; or as the argument",
+         .value = &a.run},
+        {"--save-run", "FILE", "write what is run as such a file", .value = &a.save_run},
         {"--dataset-args", "S", "NAME:key=value,key=value;NAME:...", .value = &a.dataset_args},
+        {"--protocol", "NAME",
+         "karma (default), or upstream: prompts and reading of answers as in KARMA 0.2.0",
+         .value = &a.protocol},
+        {"--judge", "NAME",
+         "model that answers the questions of metrics which need a judge; none: leave these out",
+         .value = &a.judge},
+        {"--judge-args", "JSON", "its arguments, an object", .value = &a.judge_args},
         {"--processor-args", "S", "DATASET.PROCESSOR:key=value,...;...",
          .value = &a.processor_args},
         {"--metric-args", "S", "METRIC:key=value,...;...", .value = &a.metric_args},
         {"--answer-by", "WAY",
-         "generation (default), or letters: compare the options' letters by their logits",
+         "generation (default), letters: compare the options' letters by their logits, options: "
+         "weigh their texts; a list of these, the headline first; or all",
          .value = &a.answer_by},
+        {"--rotations", NULL, "ask every question under all cyclic orders of its options",
+         .flag = &a.rotations, .flag_value = true},
         {"--stop-when-decided", NULL, "end an answer when nothing more can change what is read",
          .flag = &a.stop, .flag_value = true},
+        {"--slice", "FIELD", "also scores by the values of that field; may be given several times",
+         .list = &a.slices},
+        {"--slice-min", "N", "samples a value needs for a score of its own (default 20)",
+         .value = &a.slice_min},
         {"--batch-size", "N", "samples at once, 1 to 1024; changes no answer",
          .value = &a.model.batch_size},
+        {"--answers", "FILE", "score answers made elsewhere: JSON Lines of id and text; no model",
+         .value = &a.answers},
+        {"--missing-answers", "HOW", "samples without one: error (default), fail, exclude",
+         .value = &a.missing_answers},
         {"--cache", NULL, "use the store of answers (default)", .flag = &a.cache,
          .flag_value = true},
         {"--no-cache", NULL, "keep nothing, look nothing up", .flag = &a.cache,
@@ -247,8 +291,11 @@ int cmd_eval(int argc, char **argv) {
         {"--no-progress", NULL, "no progress lines", .flag = &a.progress, .flag_value = false},
         {"--interactive", NULL, "ask for required arguments", .flag = &a.interactive,
          .flag_value = true},
-        {"--dry-run", NULL, "check everything, run nothing", .flag = &a.dry_run,
-         .flag_value = true},
+        {"--dry-run", NULL, "check everything, forecast tokens, memory and time, run nothing",
+         .flag = &a.dry_run, .flag_value = true},
+        {"--rate-prefill", "N", "tokens a second read, for the forecast of time",
+         .value = &a.rate_prefill},
+        {"--rate-decode", "N", "tokens a second written, likewise", .value = &a.rate_decode},
         {"--model-config", "FILE", "model arguments, JSON or YAML", .value = &a.model.config},
         {"--model-args", "JSON", "model arguments, an object; highest precedence",
          .value = &a.model.args},
@@ -263,26 +310,43 @@ int cmd_eval(int argc, char **argv) {
         {"--verbose", NULL, "accepted for upstream's sake", .flag = &a.verbose, .flag_value = true},
         {0}};
     const struct cli_command c = {"eval",
-                                  "MODEL --datasets A,B [options]",
+                                  "MODEL --datasets A,B [options] | RUN.yaml [options]",
                                   "Scores a model on data sets. Stopped anywhere and run again, it "
                                   "goes on and ends with the same results.",
                                   options,
                                   0,
                                   1};
+    if (instead) return instead(user, &c);
     const char *positional[2] = {0};
-    const int stop = cli_parse(&c, argc, argv, positional);
+    const int stop = cli_parse_given(&c, argc, argv, positional, given);
     if (stop >= 0) return stop;
+    if (positional[0] && run_file_named(positional[0])) {
+        if (a.run)
+            return cli_fail(
+                cli_error(KARMA_E_USAGE, "%.64s: --run names the run file already", positional[0]));
+        a.run = positional[0];
+        positional[0] = NULL;
+    }
     if (a.name && positional[0]) {
         return cli_fail(cli_error(KARMA_E_USAGE,
                                   "unexpected argument %.64s: --model names the model already",
                                   positional[0]));
     }
     if (!a.name) a.name = positional[0];
-    if (!a.name) return cli_fail(cli_error(KARMA_E_USAGE, "--model is missing"));
+    for (size_t i = 0; positional[0] && options[i].name; i++)
+        if (options[i].value == &a.name) given[i] = true;
     karma_eval_options o;
     int format;
-    karma_status st = prepare(&a, &o, &format);
+    karma_status st = a.run ? eval_take_run_file(&a, &c, given) : KARMA_OK;
+    if (st == KARMA_OK && !a.name && !a.answers)
+        st = cli_error(KARMA_E_USAGE, "--model is missing");
+    if (st == KARMA_OK) st = prepare(&a, &o, &format);
+    if (st == KARMA_OK && a.save_run) st = eval_save_run(&a, &c, given);
     const int status = st < 0 ? cli_fail(st) : evaluate(&a, &o, format);
     release(&a);
     return status;
+}
+
+int cmd_eval(int argc, char **argv) {
+    return eval_with(argc, argv, NULL, NULL);
 }

@@ -5,7 +5,7 @@
 #include "cli/info.h"
 
 static void option_row(struct cli_table *t, const karma_option_spec *o) {
-    char range[128];
+    char range[512];
     info_option_range(o, range, sizeof(range));
     table_cell(t, o->name);
     table_cell(t, info_option_type(o->type));
@@ -48,9 +48,15 @@ static void set_text(json_t *o, const char *key, const char *text) {
     if (text) json_object_set_new(o, key, json_string(text));
 }
 
+static void set_names(json_t *o, const char *key, const char *const *names) {
+    if (names[0]) json_object_set_new(o, key, names_json(names));
+}
+
 static karma_status info_dataset(const char *name, bool as_json) {
     const karma_dataset_info *d;
+    karma_dataset_details more;
     karma_status st = karma_get_dataset_info(name, &d);
+    if (st == KARMA_OK) st = karma_get_dataset_details(name, &more);
     if (st < 0) return st;
     json_t *o = json_object();
     set_text(o, "name", d->name);
@@ -58,11 +64,22 @@ static karma_status info_dataset(const char *name, bool as_json) {
     set_text(o, "task_type", d->task_type);
     json_object_set_new(o, "metrics", names_json(d->metrics));
     json_object_set_new(o, "processors", names_json(d->processors));
+    set_text(o, "hub_id", more.hub_id);
+    set_text(o, "config", more.config);
     set_text(o, "split", d->split);
     set_text(o, "commit_hash", d->commit_hash);
+    set_names(o, "columns", more.columns);
+    set_text(o, "options", more.n_options);
+    set_text(o, "group", more.group);
+    set_names(o, "slices", more.slices);
     set_text(o, "extraction", d->extraction);
     set_text(o, "source", d->source);
+    set_text(o, "system_prompt", more.system_prompt);
     set_text(o, "prompt", d->prompt);
+    if (strcmp(more.upstream_extraction, d->extraction) != 0)
+        set_text(o, "upstream_extraction", more.upstream_extraction);
+    if (strcmp(more.upstream_prompt, d->prompt) != 0)
+        set_text(o, "upstream_prompt", more.upstream_prompt);
     if (as_json) {
         json_object_set_new(o, "arguments", options_json(d->options));
         print_json(o);

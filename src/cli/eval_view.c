@@ -28,8 +28,9 @@ static void show_plan(const char *model, const karma_eval_options *o) {
         fprintf(stderr, "%s%s", i ? ", " : "", o->datasets[i]);
     }
     if (n > 10) fprintf(stderr, " and %zu more", n - 8);
-    if (o->answer_by && strcmp(o->answer_by, "letters") == 0)
-        fprintf(stderr, "\nanswers   by letters: nothing is written");
+    if (o->answer_by && strcmp(o->answer_by, "generation") != 0)
+        fprintf(stderr, "\nanswers   by %s", o->answer_by);
+    if (o->rotations) fprintf(stderr, "\nanswers   under all orders of the options");
     if (o->stop_when_decided) fprintf(stderr, "\nanswers   end when they are decided");
     fprintf(stderr, "\noutput    %s\nstore     ", o->output ? o->output : "results.json");
     char path[4096];
@@ -163,6 +164,33 @@ static void print_terms(const char *name, const json_t *result) {
     }
 }
 
+/* A judge's verdicts beside people's, where there are some. */
+static void print_agreement(const char *name, const json_t *result) {
+    const char *metric;
+    json_t *value;
+    json_object_foreach(json_object_get(result, "metrics"), metric, value) {
+        const json_t *soft = json_object_get(value, "soft_score");
+        const json_t *with = json_object_get(value, "agreement");
+        if (json_is_number(soft))
+            printf("%s: %s: %.3f by how sure the judge is of each of %lld verdicts\n", name, metric,
+                   json_number_value(soft),
+                   (long long)json_integer_value(json_object_get(value, "n_criteria")));
+        if (!with) continue;
+        const json_t *kappa = json_object_get(with, "kappa");
+        const json_t *interval = json_object_get(with, "kappa_interval_95");
+        printf("%s: %s: judge and %lld labels: ", name, metric,
+               (long long)json_integer_value(json_object_get(with, "n")));
+        if (json_is_number(kappa))
+            printf("kappa %.3f", json_number_value(kappa));
+        else
+            printf("no kappa (one answer alone)");
+        if (json_is_number(json_array_get(interval, 0)))
+            printf(" (%.3f to %.3f)", json_number_value(json_array_get(interval, 0)),
+                   json_number_value(json_array_get(interval, 1)));
+        printf(", accuracy %.3f\n", json_number_value(json_object_get(with, "accuracy")));
+    }
+}
+
 /* Counts by code and the first reason: messages never hold a sample's text. */
 static void print_failed(const char *name, const json_t *result) {
     const json_t *states = json_object_get(result, "samples_by_state");
@@ -207,20 +235,77 @@ static void print_fallback(const json_t *results) {
            json_string_value(json_object_get(summary, "model")), asked, why ? why : "it fell back");
 }
 
+static void count_cell(struct cli_table *t, const json_t *o, const char *name) {
+    const json_t *n = json_object_get(o, name);
+    if (json_is_integer(n))
+        table_cellf(t, "%lld", (long long)json_integer_value(n));
+    else
+        table_cell(t, "");
+}
+
+/* What the figures leave out, or what would go wrong. */
+static void print_plan_notes(const char *name, const json_t *result) {
+    const char *unknown = json_string_value(json_object_get(result, "prompt_tokens_unknown"));
+    const char *from = json_string_value(json_object_get(result, "time_from"));
+    const int64_t too_long = json_integer_value(json_object_get(result, "too_long"));
+    const int64_t pictures = json_integer_value(json_object_get(result, "pictures_not_counted"));
+    const int64_t most = json_integer_value(json_object_get(result, "generated_tokens_at_most"));
+    char time[32];
+    if (unknown) printf("%s: tokens are not known: %s\n", name, unknown);
+    if (too_long) printf("%s: %lld prompts do not fit the context\n", name, (long long)too_long);
+    if (pictures)
+        printf("%s: %lld samples have pictures or fail; their rows are not counted\n", name,
+               (long long)pictures);
+    if (most) printf("%s: at most %lld tokens are written\n", name, (long long)most);
+    if (json_object_get(result, "judge_questions"))
+        printf("%s: %lld questions to the judge, about answers that are not there yet\n", name,
+               (long long)json_integer_value(json_object_get(result, "judge_questions")));
+    if (!from) return;
+    const json_t *seconds = json_object_get(result, "time_s");
+    printf("%s: time %s: %s\n", name,
+           json_is_number(seconds) ? format_duration(json_number_value(seconds), time) : "unknown",
+           from);
+}
+
+static void print_plan_memory(const json_t *results) {
+    const json_t *m = json_object_get(json_object_get(results, "_forecast"), "memory");
+    if (!m) return;
+    static const char *const parts[] = {"weights_bytes", "own_bytes", "cache_bytes", "sum_bytes",
+                                        "ceiling_bytes"};
+    static const char *const words[] = {"weights", "beside them", "cache and scratch", "in all",
+                                        "ceiling"};
+    printf("memory:");
+    for (int i = 0; i < 5; i++) {
+        const json_int_t bytes = json_integer_value(json_object_get(m, parts[i]));
+        printf("%s %s %.1f MB", i ? "," : "", words[i], (double)bytes / 1e6);
+    }
+    putchar('\n');
+}
+
 static void print_plan(const json_t *results) {
-    static const char *const header[] = {"Dataset", "Samples"};
+    static const char *const header[] = {"Dataset",       "Samples", "From store", "To run",
+                                         "Prompt tokens", "Shared",  "Longest",    "Context"};
+    static const char *const fields[] = {
+        "num_samples",           "from_store", "to_run", "prompt_tokens", "prompt_tokens_shared",
+        "prompt_tokens_largest", "context"};
     struct cli_table t;
-    table_begin(&t, 2, header);
+    table_begin(&t, 8, header);
     const char *name;
     json_t *result;
     json_object_foreach((json_t *)results, name, result) {
+        if (name[0] == '_') continue;
         table_cell(&t, name);
-        table_cellf(&t, "%lld",
-                    (long long)json_integer_value(json_object_get(result, "num_samples")));
+        for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
+            count_cell(&t, result, fields[i]);
     }
     table_print(&t, stdout);
     table_end(&t);
-    puts("\ndry run: all arguments and files are in order; nothing was run");
+    putchar('\n');
+    json_object_foreach((json_t *)results, name, result) {
+        if (name[0] != '_') print_plan_notes(name, result);
+    }
+    print_plan_memory(results);
+    puts("dry run: all arguments and files are in order; nothing was run");
 }
 
 static bool has_error_rates(const json_t *results) {
@@ -259,7 +344,9 @@ void view_results(const karma_eval_summary *sum, bool dry_run) {
     putchar('\n');
     json_object_foreach(results, name, result) {
         if (name[0] == '_') continue;
+        view_slices(name, result);
         print_terms(name, result);
+        print_agreement(name, result);
         print_failed(name, result);
         print_flags(name, result);
     }

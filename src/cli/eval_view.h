@@ -4,6 +4,8 @@
 
 #include <stdbool.h>
 
+#include <jansson.h>
+
 #include "karma/eval.h"
 
 struct view {
@@ -22,5 +24,7 @@ void view_begin(struct view *v, bool on, const char *model, const karma_eval_opt
 void view_progress(void *view, const karma_eval_progress *p);
 void view_end(struct view *v);
 void view_results(const karma_eval_summary *sum, bool dry_run);
+/* Of a data set's result: scores by the values of fields and of variants, if there are any. */
+void view_slices(const char *set, const json_t *result);
 
 #endif

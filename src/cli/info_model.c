@@ -36,7 +36,7 @@ void info_option_range(const karma_option_spec *o, char *out, size_t size) {
 }
 
 json_t *info_option_json(const karma_option_spec *o) {
-    char range[128];
+    char range[512];
     info_option_range(o, range, sizeof(range));
     json_t *j = json_object();
     json_object_set_new(j, "name", json_string(o->name));
@@ -67,7 +67,7 @@ void info_print_fields(const json_t *object) {
 
 /* --- a class's options ------------------------------------------------------------------------ */
 
-enum { MAX_OPTIONS = 256 };
+enum { MAX_OPTIONS = INFO_OPTIONS_MAX };
 
 /* The next class up; a class without a base has the base of all. NULL above that. */
 static const karma_model_class *base_of(const karma_model_class *cls) {
@@ -101,8 +101,7 @@ static size_t gather(const karma_model_class *cls, bool first, const karma_optio
     return add_options(karma_plugin_class_options(cls), first, list, n);
 }
 
-/* All of them, the place and the device first. */
-static size_t options_of(const karma_model_class *cls, const karma_option_spec **list) {
+size_t info_class_options(const karma_model_class *cls, const karma_option_spec **list) {
     return gather(cls, false, list, gather(cls, true, list, 0));
 }
 
@@ -136,7 +135,7 @@ static void parameter(const karma_option_spec *o, char *out, size_t size) {
 /* "ClassName(model_name_or_path: str, device: str = 'auto', ...)". free() it. */
 static char *signature(const karma_model_class *cls) {
     const karma_option_spec *list[MAX_OPTIONS];
-    const size_t n = options_of(cls, list);
+    const size_t n = info_class_options(cls, list);
     char *text = NULL, one[256];
     size_t len = 0;
     FILE *f = open_memstream(&text, &len);
@@ -191,7 +190,7 @@ static const char *level_of(const struct levels *l, const karma_option_spec *o) 
 
 static json_t *options_json(const karma_model_class *cls, const struct levels *l) {
     const karma_option_spec *list[MAX_OPTIONS];
-    const size_t n = options_of(cls, list);
+    const size_t n = info_class_options(cls, list);
     json_t *out = json_array();
     for (size_t i = 0; i < n; i++) {
         json_t *o = info_option_json(list[i]);
@@ -208,14 +207,14 @@ static json_t *options_json(const karma_model_class *cls, const struct levels *l
 static void print_options(const karma_model_class *cls, const struct levels *l) {
     static const char *const header[] = {"Argument", "Type", "Value", "From", "Range", "Meaning"};
     const karma_option_spec *list[MAX_OPTIONS];
-    const size_t n = options_of(cls, list);
+    const size_t n = info_class_options(cls, list);
     struct cli_table t;
     table_begin(&t, 6, header);
     for (size_t i = 0; i < n; i++) {
         const karma_option_spec *o = list[i];
         const json_t *value = json_object_get(l->all, o->name);
         char *text = value ? json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(15)) : NULL;
-        char range[128];
+        char range[512];
         info_option_range(o, range, sizeof(range));
         table_cell(&t, o->name);
         table_cell(&t, info_option_type(o->type));

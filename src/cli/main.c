@@ -15,9 +15,16 @@ struct command {
 
 static const struct command commands[] = {
     {"eval", cmd_eval, "score a model on data sets"},
+    {"interactive", cmd_interactive, "choose what to evaluate, with the keyboard"},
+    {"compare", cmd_compare, "tell two runs over the same samples apart"},
+    {"report", cmd_report, "write a run as a page for people"},
+    {"verify", cmd_verify, "check whether a run would come out again"},
+    {"export", cmd_export, "write the samples of a run as JSON Lines or CSV"},
+    {"store", cmd_store, "look into the store of answers, clear it out"},
     {"run", cmd_run, "ask a model one thing"},
     {"embed", cmd_embed, "write the vectors of texts"},
     {"convert", cmd_convert, "write a model anew as safetensors"},
+    {"data", cmd_data, "look into data files, write them anew"},
     {"transcribe", cmd_transcribe, "write what is said in recordings"},
     {"bench", cmd_bench, "measure how fast a model is here"},
     {"list", cmd_list, "list models, datasets, metrics, plugins"},
@@ -30,7 +37,7 @@ static int help(FILE *to) {
           "usage: karma [--quiet] [--plugin FILE] COMMAND [...]\n\n",
           to);
     for (int i = 0; i < N_COMMANDS; i++) {
-        fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].summary);
+        fprintf(to, "  %-11s %s\n", commands[i].name, commands[i].summary);
     }
     fputs("\nThese go with every command, before or after its name:\n"
           "  --plugin FILE      load a plugin (doc/plugin.md); may be given several times\n"
@@ -41,11 +48,17 @@ static int help(FILE *to) {
     return to == stdout ? cli_finish_output(false, 0) : 2;
 }
 
+static bool log_held;
+
+void cli_hold_log(bool hold) {
+    log_held = hold;
+}
+
 /* The same line once: a file is opened more often than it is of interest. */
 static void print_log(void *user, karma_log_level level, const char *line) {
     static char last[1024];
     (void)user;
-    if (strcmp(line, last) == 0) return;
+    if (log_held || strcmp(line, last) == 0) return;
     snprintf(last, sizeof(last), "%s", line);
     fprintf(stderr, "karma: %s: %s\n", level == KARMA_LOG_WARNING ? "warning" : "note", line);
 }

@@ -114,6 +114,23 @@ static karma_status set_all(json_t *args, const json_t *config, const struct mod
     return st;
 }
 
+/* config (NULL: nothing) and its text become below with config over it. */
+static karma_status lay_over(const char *below, json_t **config, char **text) {
+    json_t *all = json_loads(below, 0, NULL);
+    char *joined = NULL;
+    if (all && (!*config || json_object_update(all, *config) == 0))
+        joined = json_dumps(all, JSON_COMPACT | JSON_REAL_PRECISION(17));
+    if (!joined) {
+        json_decref(all);
+        return cli_error(KARMA_E_NOMEM, "out of memory");
+    }
+    json_decref(*config);
+    free(*text);
+    *config = all;
+    *text = joined;
+    return KARMA_OK;
+}
+
 karma_status model_options_merge(const struct model_options *o, char **config_json,
                                  char **args_json) {
     json_t *args = NULL, *config = NULL;
@@ -128,6 +145,7 @@ karma_status model_options_merge(const struct model_options *o, char **config_js
         }
         karma_free(config_text);
     }
+    if (st == KARMA_OK && o->below) st = lay_over(o->below, &config, config_json);
     if (st == KARMA_OK && o->args) {
         st = parse_object("--model-args", o->args, &args);
     } else if (st == KARMA_OK && !(args = json_object())) {
@@ -244,4 +262,36 @@ karma_status arguments_to_json(const char *what, const char *text, bool dotted, 
     }
     json_decref(all);
     return st;
+}
+
+static bool is_among(const char *const *only, bool dotted, const char *key) {
+    const char *dot = dotted ? strrchr(key, '.') : NULL;
+    const size_t len = dot ? (size_t)(dot - key) : strlen(key);
+    for (; *only; only++)
+        if (strlen(*only) == len && memcmp(*only, key, len) == 0) return true;
+    return false;
+}
+
+karma_status arguments_lay_over(const char *below, const char *const *only, bool dotted,
+                                char **json) {
+    json_t *all = json_loads(below, 0, NULL), *above = *json ? json_loads(*json, 0, NULL) : NULL;
+    bool good = all && (above || !*json);
+    const char *key;
+    json_t *args;
+    void *next;
+    json_object_foreach_safe(all, next, key, args) {
+        if (only && !is_among(only, dotted, key)) json_object_del(all, key);
+    }
+    json_object_foreach(above, key, args) {
+        json_t *own = json_object_get(all, key);
+        good = good && (json_is_object(own) ? json_object_update(own, args)
+                                            : json_object_set(all, key, args)) == 0;
+    }
+    char *text = good ? json_dumps(all, JSON_COMPACT | JSON_REAL_PRECISION(17)) : NULL;
+    json_decref(all);
+    json_decref(above);
+    if (!text) return cli_error(KARMA_E_NOMEM, "out of memory");
+    free(*json);
+    *json = text;
+    return KARMA_OK;
 }

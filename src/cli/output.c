@@ -36,10 +36,14 @@ karma_status cli_error(karma_status st, const char *fmt, ...) {
     return st;
 }
 
-int cli_fail(karma_status st) {
-    fprintf(stderr, "karma: error %s: %s\n", karma_status_name(st),
-            own_message_set ? own_message : karma_error_message());
+const char *cli_message(void) {
+    const bool own = own_message_set;
     own_message_set = false;
+    return own ? own_message : karma_error_message();
+}
+
+int cli_fail(karma_status st) {
+    fprintf(stderr, "karma: error %s: %s\n", karma_status_name(st), cli_message());
     fflush(stdout);
     return karma_status_exit(st);
 }

@@ -8,6 +8,7 @@
 #include "base/utf8.h"
 #include "datasets/dataset.h"
 #include "datasets/item.h"
+#include "datasets/shards.h"
 
 enum { MAX_PATH_BYTES = 4096 };
 
@@ -66,15 +67,23 @@ static karma_status read_path(struct arena *a, const char *folder, const char *t
     return out->path ? KARMA_OK : KARMA_E_NOMEM;
 }
 
+/* As they are, in the row's arena or in its file. */
+static karma_status take_bytes(const struct json *value, struct attached *out) {
+    out->bytes = value->u.bytes.data;
+    out->n_bytes = value->u.bytes.len;
+    return KARMA_OK;
+}
+
 static karma_status read_object(struct arena *a, const char *folder, const struct json *value,
                                 struct attached *out) {
     const struct json *bytes = json_get(value, "bytes");
     const char *name, *src;
     karma_status st = item_text(a, json_get(value, "path"), &name);
     if (st < 0) return status_prefix(st, "path");
+    out->name = name;
+    if (json_is_bytes(bytes)) return take_bytes(bytes, out);
     if (!json_is_null(bytes) && !json_is_string(bytes))
         return status_fail(KARMA_E_TYPE, "bytes: expected base64, found %s", json_type_name(bytes));
-    out->name = name;
     if (bytes && json_is_string(bytes)) {
         const char *text = bytes->u.string.data;
         st = is_data_url(text) ? read_data_url(a, text, out)
@@ -95,6 +104,7 @@ karma_status attached_read(struct arena *a, const char *folder, const char *cons
     *out = (struct attached){0};
     if (json_is_object(value)) return read_object(a, folder, value, out);
     if (json_is_null(value)) return status_fail(KARMA_E_MISSING, "missing");
+    if (json_is_bytes(value)) return take_bytes(value, out);
     if (!json_is_string(value))
         return status_fail(KARMA_E_TYPE, "expected a path, base64 or an object, found %s",
                            json_type_name(value));
@@ -215,6 +225,12 @@ karma_status attached_find_stem(struct arena *a, const char *folder, const char 
     return KARMA_OK;
 }
 
+karma_status attached_find_split(struct arena *a, const char *folder, const char *split,
+                                 const char **path) {
+    karma_status st = attached_find_stem(a, folder, split, path);
+    return st < 0 || *path ? st : shards_find(a, folder, split, path);
+}
+
 karma_status attached_find_manifest(struct arena *a, const char *folder, const char *split,
                                     const char **path) {
     static const char *const manifests[] = {"metadata", "manifest", "transcripts", NULL};
@@ -223,7 +239,7 @@ karma_status attached_find_manifest(struct arena *a, const char *folder, const c
     if (split) {
         st = file_check_name(split, strlen(split));
         if (st < 0) return status_prefix(st, "data set argument split");
-        st = attached_find_stem(a, folder, split, path);
+        st = attached_find_split(a, folder, split, path);
         if (st < 0 || *path) return st;
         if (!(folder = file_join(a, folder, split))) return KARMA_E_NOMEM;
     }

@@ -18,7 +18,8 @@ struct attached {
 };
 
 /* From a path (one that is not absolute begins at folder), base64, a data: URL, or an object with
- * "bytes" (base64), "path" or "src", as the datasets library and its viewer write them. begins: how
+ * "bytes" (base64, or as they are), "path" or "src", as the datasets library and its viewer write
+ * them; or bytes as they are. begins: how
  * such files begin in base64; NULL ends. In a. E_PATH: another URL. */
 karma_status attached_read(struct arena *a, const char *folder, const char *const *begins,
                            const struct json *value, struct attached *out);
@@ -44,6 +45,9 @@ void attached_release(struct attached_list *l);
 /* FOLDER/STEM.jsonl and so on, in a; *path NULL: none of them is there. */
 karma_status attached_find_stem(struct arena *a, const char *folder, const char *stem,
                                 const char **path);
+/* The same for the name of a split, which may be in several Parquet files (see shards.h). */
+karma_status attached_find_split(struct arena *a, const char *folder, const char *split,
+                                 const char **path);
 /* The manifest of a folder: SPLIT.*, SPLIT/metadata.*, ... when split is given, else metadata.*,
  * manifest.*, transcripts.*; in a. *path NULL: there is none. */
 karma_status attached_find_manifest(struct arena *a, const char *folder, const char *split,

@@ -29,6 +29,7 @@ struct dataset_fields {
     const char *id, *question, *answer, *context, *split, *system;
     const char *answer_type; /* the part of the set that the row counts to as well */
     const char *frame;       /* of a picture with several */
+    const char *group;       /* what a row shares with others; NULL: nothing */
     /* Columns that hold one picture or a list of them; NULL: those that images.c lists. */
     const char *const *images;
     /* One name: the column that holds all options. Several: a column for each. NULL: "options",
@@ -51,6 +52,33 @@ struct speech_fields {
 /* Where they are; NULL: in the folder "path". */
 struct retrieval_paths {
     const char *corpus, *queries, *qrels;
+};
+
+/* A row of a file as adapt() is given it... */
+struct dataset_source {
+    const struct json *value; /* an object */
+    const char *key;          /* its name in a file that names its rows; else NULL */
+    const struct json *args;  /* of the data set, complete */
+    size_t part;              /* which of the spec's parts */
+    bool upstream;            /* the protocol */
+};
+
+/* ... and what it becomes. */
+struct dataset_standard {
+    const struct json *row;          /* with the columns of fields */
+    const struct json *other_args;   /* an object for model and metrics; NULL: none */
+    const struct json *conversation; /* [{"role", "content"}] that is asked; NULL: the prompt is */
+};
+
+/* Examples before a question. {number} and {answer} may stand in one. */
+struct few_shot_form {
+    const char *lead, *example, *between, *close;
+};
+
+/* What protocol "upstream" has otherwise; NULL: the same. */
+struct dataset_upstream {
+    const char *prompt, *extraction;
+    const char *const *metrics, *const *processors;
 };
 
 struct dataset_file {
@@ -76,29 +104,80 @@ struct dataset_spec {
     bool lower_answer; /* the reference in lower case, as far as ASCII goes */
     bool many_texts; /* a document of the corpus may have several rows: each is a way to find it */
     const karma_dataset_class *class; /* of a registered one: all that follows from info is its */
-    /* Optional. A row of the file (and its name there) as one with the columns of fields. */
-    karma_status (*adapt)(struct arena *a, const struct reader_row *row, const struct json **out);
-    /* Optional. The prompt for these arguments, in a or static. */
-    karma_status (*prompt)(struct arena *a, const struct json *args, const char **out);
+    /* Optional. A row of the file in the columns of fields; DONE: it is none of this set's. */
+    karma_status (*adapt)(struct arena *a, const struct dataset_source *from,
+                          struct dataset_standard *out);
+    size_t n_parts; /* samples that a row may hold, each adapted for itself; 0: one */
+    /* Optional. The prompt for these arguments, in a or static. own: what it is without them. */
+    karma_status (*prompt)(struct arena *a, const struct json *args, const char *own,
+                           const char **out);
+    bool no_answer; /* the reference may be missing: the answer is judged by other means */
+    struct dataset_upstream upstream;
+    const struct few_shot_form *few_shot; /* NULL: the usual one */
+    const char *few_shot_alias;           /* another argument that says how many; NULL: none */
+    const char *path_alias;               /* another argument for path; NULL: none */
+    const char *folder_argument; /* one whose value may be a folder in that of path; NULL: none */
+    /* For people, and for parts of the scores. */
+    const char *hub_id, *config, *n_options;
+    const char *const *columns, *const *slices; /* NULL-terminated; NULL: none */
 };
 
-/* The arguments every data set has; split_json: its default as JSON text. */
+/* What parts of a set and samples that hang together are told by. */
+#define DATASET_PART_OPTIONS                                                                       \
+    {.name = "group_by",                                                                           \
+     .type = KARMA_OPTION_STRING,                                                                  \
+     .nullable = true,                                                                             \
+     .default_json = "null",                                                                       \
+     .help = "column of what rows share, such as a vignette, for clustered errors; null: the "     \
+             "set's own"},                                                                         \
+    {                                                                                              \
+        .name = "slices", .type = KARMA_OPTION_STRING, .nullable = true, .default_json = "null",   \
+        .help = "columns whose values are reported apart, besides the set's own; + between them"   \
+    }
+/* The arguments every data set of rows has; split_json: its default as JSON text. */
 #define DATASET_COMMON_OPTIONS(path_required, split_json)                                          \
     {.name = "path",                                                                               \
      .type = KARMA_OPTION_STRING,                                                                  \
      .required = (path_required),                                                                  \
-     .help = "data file (.jsonl, .json, .csv, .tsv), or a folder with a file for each split"},     \
+     .help =                                                                                       \
+         "data file (.jsonl .json .csv .tsv .parquet), or a folder with a file for each split"},   \
         {.name = "split",                                                                          \
          .type = KARMA_OPTION_STRING,                                                              \
          .nullable = true,                                                                         \
          .default_json = (split_json),                                                             \
          .help = "rows to take, by the column split or the file's name; null: all"},               \
+        {.name = "extraction",                                                                     \
+         .type = KARMA_OPTION_STRING,                                                              \
+         .nullable = true,                                                                         \
+         .choices = extraction_names,                                                              \
+         .default_json = "null",                                                                   \
+         .help = "how the answer is read out of the text; null: the data set's own rule"},         \
+        {.name = "protocol",                                                                       \
+         .type = KARMA_OPTION_STRING,                                                              \
+         .choices = dataset_protocols,                                                             \
+         .default_json = "\"karma\"",                                                              \
+         .help = "upstream: prompts and reading of answers as in KARMA 0.2.0"},                    \
+        DATASET_PART_OPTIONS
+/* The same for questions without pictures, which may have examples before them. */
+#define QUESTION_COMMON_OPTIONS(path_required, split_json)                                         \
+    DATASET_COMMON_OPTIONS(path_required, split_json),                                             \
+        {.name = "few_shot",                                                                       \
+         .type = KARMA_OPTION_INT,                                                                 \
+         .min = 0,                                                                                 \
+         .max = FEW_SHOT_MAX,                                                                      \
+         .default_json = "0",                                                                      \
+         .help = "examples before each question, the same for all"},                               \
+        {.name = "few_shot_path",                                                                  \
+         .type = KARMA_OPTION_STRING,                                                              \
+         .nullable = true,                                                                         \
+         .default_json = "null",                                                                   \
+         .help = "their file, or the split that holds them; null: train, dev or validation of "    \
+                 "the folder, else the questions' own file"},                                      \
     {                                                                                              \
-        .name = "extraction", .type = KARMA_OPTION_STRING, .nullable = true,                       \
-        .choices = extraction_names, .default_json = "null",                                       \
-        .help = "how the answer is read out of the text; null: the data set's own rule"            \
+        .name = "few_shot_seed", .type = KARMA_OPTION_INT, .min = 0, .max = UINT32_MAX,            \
+        .default_json = "42", .help = "of their choice, as Python's random.sample() makes it"      \
     }
-/* The same for questions that may show pictures. */
+/* And for questions that may show pictures. */
 #define IMAGE_COMMON_OPTIONS(path_required, split_json)                                            \
     DATASET_COMMON_OPTIONS(path_required, split_json), {                                           \
         .name = "missing_image", .type = KARMA_OPTION_STRING, .choices = missing_file_choices,     \
@@ -110,7 +189,7 @@ struct dataset_spec {
     {.name = "path",                                                                               \
      .type = KARMA_OPTION_STRING,                                                                  \
      .required = (path_required),                                                                  \
-     .help = "folder with corpus, queries and qrels (.jsonl, .json, .csv, .tsv)"},                 \
+     .help = "folder with corpus, queries and qrels (.jsonl .json .csv .tsv .parquet)"},           \
         {.name = "corpus",                                                                         \
          .type = KARMA_OPTION_STRING,                                                              \
          .nullable = true,                                                                         \
@@ -131,11 +210,13 @@ struct dataset_spec {
          .nullable = true,                                                                         \
          .default_json = (split_json),                                                             \
          .help = "which judgements, by the file's name in the folder"},                            \
-    {                                                                                              \
-        .name = "extraction", .type = KARMA_OPTION_STRING, .nullable = true,                       \
-        .choices = extraction_names, .default_json = "null",                                       \
-        .help = "how the answer is read out of the text; null: the data set's own rule"            \
-    }
+        {.name = "extraction",                                                                     \
+         .type = KARMA_OPTION_STRING,                                                              \
+         .nullable = true,                                                                         \
+         .choices = extraction_names,                                                              \
+         .default_json = "null",                                                                   \
+         .help = "how the answer is read out of the text; null: the data set's own rule"},         \
+        DATASET_PART_OPTIONS
 /* And for recordings. */
 #define SPEECH_COMMON_OPTIONS(path_required, split_json, language_required)                        \
     DATASET_COMMON_OPTIONS(path_required, split_json),                                             \
@@ -153,6 +234,8 @@ struct dataset_spec {
     }
 extern const char *const missing_file_choices[]; /* attached.c: "error", "fail" */
 extern const char *const extraction_names[];     /* extract.c */
+extern const char *const dataset_protocols[];    /* datasets.c: "karma", "upstream" */
+enum { FEW_SHOT_MAX = 100 };
 
 extern const struct dataset_spec dataset_multiple_choice, dataset_question_answer,
     dataset_retrieval, dataset_transcription, dataset_visual_question_answer;

@@ -10,21 +10,61 @@
 #include "datasets/dataset.h"
 #include "datasets/images.h"
 #include "datasets/registered_set.h"
+#include "datasets/shards.h"
 #include "datasets/speech.h"
 
-extern const struct dataset_spec dataset_pubmedqa, dataset_eka_indicmteb, dataset_indicvoices,
-    dataset_indicvoices_r, dataset_eka_medical_asr, dataset_vistaar_small, dataset_vqa_rad,
-    dataset_slake, dataset_medxpertqa;
+extern const struct dataset_spec dataset_medqa, dataset_medqa_usmle, dataset_medmcqa,
+    dataset_medmcqa_indic, dataset_pubmedqa, dataset_mmlu_professional_medicine,
+    dataset_mmlu_anatomy, dataset_mmlu_college_biology, dataset_mmlu_clinical_knowledge,
+    dataset_mmlu_college_medicine, dataset_eka_mmlu, dataset_medxpertqa, dataset_medxpertqa_text,
+    dataset_afrimedqa, dataset_afrimedqa_mcq, dataset_afrimedqa_harm, dataset_amqa,
+    dataset_amqa_race, dataset_amqa_gender, dataset_amqa_ses, dataset_eka_nfi, dataset_indian_drugs,
+    dataset_calculators, dataset_cares, dataset_patient_safety, dataset_in22_conv,
+    dataset_medcasereasoning, dataset_slake, dataset_vqa_rad, dataset_healthbench,
+    dataset_history_summaries, dataset_indian_protocols, dataset_clinical_notes,
+    dataset_medical_records, dataset_eka_medical_asr, dataset_denoising, dataset_vistaar_small,
+    dataset_indicvoices, dataset_indicvoices_r, dataset_eka_indicmteb;
 const struct dataset_spec *const datasets[] = {
+    &dataset_medqa,
+    &dataset_medqa_usmle,
+    &dataset_medmcqa,
+    &dataset_medmcqa_indic,
     &dataset_pubmedqa,
-    &dataset_eka_indicmteb,
+    &dataset_mmlu_professional_medicine,
+    &dataset_mmlu_anatomy,
+    &dataset_mmlu_college_biology,
+    &dataset_mmlu_clinical_knowledge,
+    &dataset_mmlu_college_medicine,
+    &dataset_eka_mmlu,
+    &dataset_medxpertqa,
+    &dataset_medxpertqa_text,
+    &dataset_afrimedqa,
+    &dataset_afrimedqa_mcq,
+    &dataset_afrimedqa_harm,
+    &dataset_amqa,
+    &dataset_amqa_race,
+    &dataset_amqa_gender,
+    &dataset_amqa_ses,
+    &dataset_eka_nfi,
+    &dataset_indian_drugs,
+    &dataset_calculators,
+    &dataset_cares,
+    &dataset_patient_safety,
+    &dataset_in22_conv,
+    &dataset_medcasereasoning,
+    &dataset_slake,
+    &dataset_vqa_rad,
+    &dataset_healthbench,
+    &dataset_history_summaries,
+    &dataset_indian_protocols,
+    &dataset_clinical_notes,
+    &dataset_medical_records,
+    &dataset_eka_medical_asr,
+    &dataset_denoising,
+    &dataset_vistaar_small,
     &dataset_indicvoices,
     &dataset_indicvoices_r,
-    &dataset_eka_medical_asr,
-    &dataset_vistaar_small,
-    &dataset_vqa_rad,
-    &dataset_slake,
-    &dataset_medxpertqa,
+    &dataset_eka_indicmteb,
     &dataset_multiple_choice,
     &dataset_question_answer,
     &dataset_retrieval,
@@ -32,6 +72,8 @@ const struct dataset_spec *const datasets[] = {
     &dataset_visual_question_answer,
     NULL,
 };
+
+const char *const dataset_protocols[] = {"karma", "upstream", NULL};
 
 const struct dataset_spec *dataset_find_built_in(const char *name) {
     for (const struct dataset_spec *const *d = datasets; *d; d++)
@@ -133,10 +175,11 @@ static karma_status spec_of_file(const char *path, const struct dataset_spec **o
     return st < 0 ? status_prefix(st, "%s", path) : KARMA_OK;
 }
 
-/* A folder with a manifest of questions on pictures, of recordings, or a retrieval set. */
+/* A folder with a manifest of questions on pictures, of recordings, a retrieval set, or Parquet
+ * files. */
 static karma_status spec_of_folder(const char *folder, const struct dataset_spec **out) {
     struct arena a = {0};
-    const char *manifest = NULL;
+    const char *manifest = NULL, *corpus = NULL, *any = NULL;
     bool speech;
     karma_status st = speech_is_folder(folder, &speech);
     *out = speech ? &dataset_transcription : &dataset_retrieval;
@@ -144,6 +187,9 @@ static karma_status spec_of_folder(const char *folder, const struct dataset_spec
     if (st == KARMA_OK && manifest) st = spec_of_file(manifest, out);
     if (st == KARMA_OK && speech && *out != &dataset_visual_question_answer)
         *out = &dataset_transcription;
+    if (st == KARMA_OK && !speech) st = attached_find_stem(&a, folder, "corpus", &corpus);
+    if (st == KARMA_OK && !speech && !corpus) st = shards_any(&a, folder, &any);
+    if (st == KARMA_OK && any) st = spec_of_file(any, out);
     arena_release(&a);
     return st;
 }
@@ -172,7 +218,27 @@ karma_status karma_get_dataset_info(const char *name, const karma_dataset_info *
     return st;
 }
 
+karma_status karma_get_dataset_details(const char *name, karma_dataset_details *details) {
+    static const char *const nothing[] = {NULL};
+    const struct dataset_spec *spec;
+    bool is_file;
+    *details = (karma_dataset_details){.struct_size = sizeof(*details)};
+    karma_status st = dataset_find(name, &spec, &is_file);
+    if (st < 0) return st;
+    const struct dataset_upstream *u = &spec->upstream;
+    details->hub_id = spec->hub_id;
+    details->config = spec->config;
+    details->columns = spec->columns ? spec->columns : nothing;
+    details->slices = spec->slices ? spec->slices : nothing;
+    details->group = spec->fields.group;
+    details->n_options = spec->n_options;
+    details->upstream_prompt = u->prompt ? u->prompt : spec->info.prompt;
+    details->upstream_extraction = u->extraction ? u->extraction : spec->info.extraction;
+    details->system_prompt = spec->system_prompt;
+    return KARMA_OK;
+}
+
 const char *karma_parse_name(karma_parse p) {
-    static const char *const names[] = {"marker", "fallback", "none"};
-    return (unsigned)p < 3 ? names[p] : "unknown";
+    static const char *const names[] = {"marker", "fallback", "none", "ambiguous"};
+    return (unsigned)p < 4 ? names[p] : "unknown";
 }

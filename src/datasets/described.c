@@ -259,15 +259,18 @@ static karma_status read_options(struct arena *a, const struct json *root, bool 
     buf_release(&split_json);
     if (st < 0) return st;
     const bool has_images = out->images == DATASET_IMAGES_ALL || out->fields.images;
-    const karma_option_spec of_rows[] = {IMAGE_COMMON_OPTIONS(path_required, split_text)};
+    const karma_option_spec of_questions[] = {QUESTION_COMMON_OPTIONS(path_required, split_text)};
+    const karma_option_spec of_images[] = {IMAGE_COMMON_OPTIONS(path_required, split_text)};
     const karma_option_spec of_retrieval[] = {RETRIEVAL_COMMON_OPTIONS(path_required, split_text)};
     const karma_option_spec of_speech[] = {SPEECH_COMMON_OPTIONS(path_required, split_text, false)};
     const karma_option_spec *common = kind == DATASET_RETRIEVAL       ? of_retrieval
                                       : kind == DATASET_TRANSCRIPTION ? of_speech
-                                                                      : of_rows;
+                                      : has_images                    ? of_images
+                                                                      : of_questions;
     const size_t n_common = kind == DATASET_RETRIEVAL       ? COUNT(of_retrieval)
                             : kind == DATASET_TRANSCRIPTION ? COUNT(of_speech)
-                                                            : COUNT(of_rows) - !has_images;
+                            : has_images                    ? COUNT(of_images)
+                                                            : COUNT(of_questions);
     karma_option_spec *specs = arena_calloc(a, n_common + json_count(options) + 1, sizeof(*specs));
     if (!split_text || !specs) return KARMA_E_NOMEM;
     memcpy(specs, common, n_common * sizeof(*specs));

@@ -8,6 +8,8 @@
 
 static const char *const metrics[] = {"ndcg@k", "recall@k", "map@k", "precision@k", NULL};
 static const char *const processors[] = {NULL};
+static const char *const columns[] = {"term_id", "term", "concept_id", "text", "score", NULL};
+static const char *const slices[] = {"language", NULL};
 static const karma_option_spec options[] = {
     RETRIEVAL_COMMON_OPTIONS(true, "\"test\""),
     {.name = "language",
@@ -41,4 +43,7 @@ const struct dataset_spec dataset_eka_indicmteb = {
                   .qrels_document = "concept_id",
                   .grade = "score"},
     .many_texts = true,
+    .hub_id = "ekacare/Eka-IndicMTEB",
+    .columns = columns,
+    .slices = slices,
 };

@@ -1,7 +1,7 @@
 /*
- * extract.c - the rules that read an answer out of a text. mcqa_upstream is KARMA's rule for
- * letters to the letter; mcqa keeps what is sound in it, reads the forms it misses ("(C).",
- * "\boxed{C}", "Final answer: C", "The answer is C") and refuses what it guesses ("(A) or (B)", "A
+ * extract.c - the rules that read an answer out of a text. KARMA's own are in extract_upstream.c to
+ * the letter; mcqa keeps what is sound in them, reads the forms they miss ("(C).", "\boxed{C}",
+ * "Final answer: C", "The answer is C") and refuses what they guess ("(A) or (B)", "A
  * 65-year-old").
  */
 #include "datasets/extract.h"
@@ -10,105 +10,34 @@
 
 #include "base/ranking.h"
 #include "base/utf8.h"
+#include "datasets/extract_rules.h"
 
-/* A part of a text. */
-struct span {
-    const char *p, *end;
-};
-
-static const char marker[] = "Final Answer:";
-
-static size_t span_len(struct span s) {
-    return (size_t)(s.end - s.p);
-}
-
-static bool starts_with(struct span s, const char *word) {
-    size_t n = strlen(word);
-    return span_len(s) >= n && memcmp(s.p, word, n) == 0;
-}
-
-static bool starts_with_nocase(struct span s, const char *word) {
-    size_t n = strlen(word);
-    return span_len(s) >= n && ascii_same_n(s.p, word, n);
-}
-
-/* What Python's str.isspace() is true for. */
-static bool is_space(uint32_t cp) {
-    return (cp >= 0x09 && cp <= 0x0D) || (cp >= 0x1C && cp <= 0x20) || cp == 0x85 || cp == 0xA0 ||
-           cp == 0x1680 || (cp >= 0x2000 && cp <= 0x200A) || cp == 0x2028 || cp == 0x2029 ||
-           cp == 0x202F || cp == 0x205F || cp == 0x3000;
-}
-
-/* Where Python's str.splitlines() splits. */
-static bool is_line_end(uint32_t cp) {
-    return (cp >= 0x0A && cp <= 0x0D) || (cp >= 0x1C && cp <= 0x1E) || cp == 0x85 || cp == 0x2028 ||
-           cp == 0x2029;
-}
-
-/* The code point at p and its length; a bad byte counts as itself, which no class here has. */
-static uint32_t peek(const char *p, const char *end, int *n) {
-    uint32_t cp = 0xFFFD;
-    *n = p < end ? utf8_decode(p, (size_t)(end - p), &cp, NULL) : 0;
-    if (*n == 0) {
-        *n = p < end;
-        return 0xFFFD;
-    }
-    return cp;
-}
-
-static const char *step_back(const char *begin, const char *p) {
-    do
-        p--;
-    while (p > begin && ((unsigned char)*p & 0xC0) == 0x80);
-    return p;
-}
-
-static struct span strip_space(struct span s) {
-    int n;
-    while (s.p < s.end && is_space(peek(s.p, s.end, &n)))
-        s.p += n;
-    while (s.p < s.end) {
-        const char *last = step_back(s.p, s.end);
-        if (!is_space(peek(last, s.end, &n))) break;
-        s.end = last;
-    }
-    return s;
-}
-
-static struct span strip_bytes(struct span s, const char *set) {
-    while (s.p < s.end && strchr(set, *s.p))
-        s.p++;
-    while (s.p < s.end && strchr(set, s.end[-1]))
-        s.end--;
-    return s;
-}
-
-/* Cut the first line off *rest. False when nothing is left. */
-static bool next_line(struct span *rest, struct span *line) {
-    if (rest->p >= rest->end) return false;
-    int n = 0;
-    line->p = line->end = rest->p;
-    while (line->end < rest->end && !is_line_end(peek(line->end, rest->end, &n)))
-        line->end += n;
-    rest->p = line->end < rest->end ? line->end + n : rest->end;
-    return true;
-}
-
-static struct span whole(const char *text) {
-    return (struct span){text, text + strlen(text)};
-}
-
-static karma_status no_answer(const char **prediction, karma_parse *how) {
+karma_status extraction_none(const char **prediction, karma_parse *how) {
     *prediction = "";
     *how = KARMA_PARSE_NONE;
     return KARMA_OK;
 }
 
-static karma_status give_span(struct arena *a, struct span s, const char **prediction,
-                              karma_parse *how) {
-    if (s.p == s.end) return no_answer(prediction, how);
+karma_status extraction_give(struct arena *a, struct span s, const char **prediction,
+                             karma_parse *how) {
+    if (s.p == s.end) return extraction_none(prediction, how);
     *prediction = arena_strndup(a, s.p, span_len(s));
     *how = KARMA_PARSE_MARKER;
+    return *prediction ? KARMA_OK : KARMA_E_NOMEM;
+}
+
+karma_status extraction_ambiguous(const char **prediction, karma_parse *how) {
+    *prediction = "";
+    *how = KARMA_PARSE_AMBIGUOUS;
+    return KARMA_OK;
+}
+
+karma_status extraction_give_letter(struct arena *a, const struct choices *c, int index,
+                                    karma_parse as, const char **prediction, karma_parse *how) {
+    if (index == EXTRACTION_AMBIGUOUS) return extraction_ambiguous(prediction, how);
+    if (index < 0) return extraction_none(prediction, how);
+    *prediction = arena_strndup(a, &c->labels[index], 1);
+    *how = as;
     return *prediction ? KARMA_OK : KARMA_E_NOMEM;
 }
 
@@ -117,7 +46,7 @@ static karma_status give_span(struct arena *a, struct span s, const char **predi
 static karma_status read_strip(struct arena *a, const char *text, const struct choices *c,
                                const char **prediction, karma_parse *how) {
     (void)c;
-    return give_span(a, strip_space(whole(text)), prediction, how);
+    return extraction_give(a, span_strip(span_of(text)), prediction, how);
 }
 
 static karma_status read_transcript(struct arena *a, const char *text, const struct choices *c,
@@ -127,92 +56,10 @@ static karma_status read_transcript(struct arena *a, const char *text, const str
     return st;
 }
 
-static karma_status read_final_answer(struct arena *a, const char *text, const struct choices *c,
-                                      const char **prediction, karma_parse *how) {
-    (void)c;
-    const char *first = strstr(text, marker);
-    if (!first) return no_answer(prediction, how);
-    struct span s = whole(first + strlen(marker));
-    const char *second = strstr(s.p, marker);
-    if (second) s.end = second;
-    return give_span(a, strip_space(s), prediction, how);
-}
-
-/* With the second marker there is the end of what stands behind the first. */
-static bool final_answer_decided(const char *text, const struct choices *c) {
-    (void)c;
-    const char *first = strstr(text, marker);
-    return first && strstr(first + strlen(marker), marker);
-}
-
-/* ---- letters, as KARMA reads them ---- */
-
-static const char edge[] = " \t\r\n*_`~";
-
-/* The first line with something on it, without what surrounds it. *ended: another could follow. */
-static struct span first_candidate(struct span raw, bool *ended) {
-    struct span line, candidate = {raw.p, raw.p};
-    *ended = false;
-    while (next_line(&raw, &line)) {
-        candidate = strip_bytes(line, edge);
-        while (starts_with(candidate, marker)) {
-            candidate.p += strlen(marker);
-            candidate = strip_bytes(candidate, edge);
-        }
-        if (candidate.p == candidate.end) continue;
-        *ended = line.end < raw.end;
-        break;
-    }
-    return candidate;
-}
-
-static karma_status give_letter(struct arena *a, const struct choices *c, int index, karma_parse as,
-                                const char **prediction, karma_parse *how) {
-    if (index < 0) return no_answer(prediction, how);
-    *prediction = arena_strndup(a, &c->labels[index], 1);
-    *how = as;
-    return *prediction ? KARMA_OK : KARMA_E_NOMEM;
-}
-
-/* The option that stands behind the marker, or in a text without one; -1: none. */
-static int upstream_index(struct span text, const struct choices *c, bool *ended) {
-    struct span s = first_candidate(text, ended);
-    if (span_len(s) >= 2 &&
-        ((*s.p == '(' && s.end[-1] == ')') || (*s.p == '[' && s.end[-1] == ']')))
-        s = strip_bytes((struct span){s.p + 1, s.end - 1}, edge);
-    int index = s.p < s.end ? choices_of_label(c, *s.p) : -1;
-    if (span_len(s) > 1) {
-        int n;
-        const uint32_t next = peek(s.p + 1, s.end, &n);
-        if (next != '.' && next != ')' && next != ':' && !is_space(next)) index = -1;
-    }
-    return index;
-}
-
-static karma_status read_mcqa_upstream(struct arena *a, const char *text, const struct choices *c,
-                                       const char **prediction, karma_parse *how) {
-    const char *first = strstr(text, marker);
-    bool ended;
-    int index =
-        upstream_index(strip_space(whole(first ? first + strlen(marker) : text)), c, &ended);
-    return give_letter(a, c, index, first ? KARMA_PARSE_MARKER : KARMA_PARSE_FALLBACK, prediction,
-                       how);
-}
-
-/* The line behind the first marker is whole. */
-static bool mcqa_upstream_decided(const char *text, const struct choices *c) {
-    const char *first = strstr(text, marker);
-    if (!first) return false;
-    const struct span s = whole(first + strlen(marker));
-    const struct span stripped = strip_space(s);
-    bool ended, ignored;
-    const int index = upstream_index((struct span){stripped.p, s.end}, c, &ended);
-    return ended && upstream_index(stripped, c, &ignored) == index;
-}
-
 /* ---- letters, read with care ---- */
 
-enum { NOTHING = -1, AMBIGUOUS = -2 }; /* beside indices of choices */
+/* REFUSED: what stands there is no option, and nothing else is looked for. */
+enum { NOTHING = EXTRACTION_NOTHING, AMBIGUOUS = EXTRACTION_AMBIGUOUS, REFUSED = -3 };
 
 static bool is_capital(char c) {
     return c >= 'A' && c <= 'Z';
@@ -262,7 +109,7 @@ static struct span skip_leading_words(struct span s, bool *bracketed, bool *poin
     for (;;) {
         struct span next = skip_dressing(s, bracketed);
         size_t i = 0, count = sizeof(words) / sizeof(*words);
-        while (i < count && !starts_with_nocase(next, words[i]))
+        while (i < count && !span_begins_nocase(next, words[i]))
             i++;
         if (i == count) return next;
         next.p += strlen(words[i]);
@@ -275,9 +122,9 @@ static struct span skip_leading_words(struct span s, bool *bracketed, bool *poin
 
 /* Does s, trimmed, spell the text of option i, as a whole or as its beginning? */
 static bool spells(struct span s, const struct choices *c, size_t i, bool as_beginning) {
-    struct span text = strip_bytes(whole(c->texts[i]), " \t\r\n.");
+    struct span text = span_strip_bytes(span_of(c->texts[i]), " \t\r\n.");
     size_t n = span_len(text);
-    s = strip_bytes(s, " \t\r\n*_`~\"'()[]{}$.:");
+    s = span_strip_bytes(s, " \t\r\n*_`~\"'()[]{}$.:");
     if (span_len(s) < n || n == 0 || !ascii_same_n(s.p, text.p, n)) return false;
     return span_len(s) == n || (as_beginning && !is_word(s.p + n, s.end));
 }
@@ -299,7 +146,7 @@ static bool names_another(struct span rest, const struct choices *c, int index) 
     bool bracketed = false;
     rest = skip_set(rest, " \t*_`~)]}$.");
     for (size_t i = 0; i < sizeof(joints) / sizeof(*joints); i++) {
-        if (!starts_with_nocase(rest, joints[i])) continue;
+        if (!span_begins_nocase(rest, joints[i])) continue;
         struct span next = {rest.p + strlen(joints[i]), rest.end};
         if (ascii_is_alpha(joints[i][0]) && is_word(next.p, next.end)) return false;
         next = skip_dressing(next, &bracketed);
@@ -354,7 +201,7 @@ static struct span rest_of_line(struct scan *scan, const char *p) {
     enum { WINDOW_BYTES = 1024 };
     if (scan->line_end < p) {
         struct span rest = {p, scan->s.end}, line = {p, p};
-        next_line(&rest, &line);
+        span_next_line(&rest, &line);
         scan->line_end = line.end;
     }
     return (struct span){p, scan->line_end - p > WINDOW_BYTES ? p + WINDOW_BYTES : scan->line_end};
@@ -368,11 +215,11 @@ static void go_on(struct scan *scan, const char *reached) {
 /* Where s, "Final Answer" in any case and dress, has its colon or "is"; NULL if it does not. */
 static const char *behind_marker(struct span s) {
     static const char words[] = "final answer";
-    if (!starts_with_nocase(s, words)) return NULL;
+    if (!span_begins_nocase(s, words)) return NULL;
     s.p += strlen(words);
     s = skip_set(s, " \t*_`~");
     if (s.p < s.end && *s.p == ':') return s.p + 1;
-    if (starts_with_nocase(s, "is") && !is_word(s.p + 2, s.end)) return s.p + 2;
+    if (span_begins_nocase(s, "is") && !is_word(s.p + 2, s.end)) return s.p + 2;
     return NULL;
 }
 
@@ -400,6 +247,8 @@ static int by_marker(struct span text, const struct choices *c, bool *ended) {
 
 static int agree(int so_far, int index) {
     if (so_far == NOTHING || index == NOTHING) return so_far == NOTHING ? index : so_far;
+    if (so_far == AMBIGUOUS || index == AMBIGUOUS) return AMBIGUOUS;
+    if (so_far == REFUSED || index == REFUSED) return REFUSED;
     return so_far == index ? index : AMBIGUOUS;
 }
 
@@ -409,7 +258,7 @@ static int by_first_line(struct span s, const struct choices *c) {
     int found = NOTHING;
     bool first = true, ignored;
     const char *reached;
-    while (next_line(&s, &line)) {
+    while (span_next_line(&s, &line)) {
         if (skip_dressing(line, &ignored).p == line.end) continue;
         int index = index_at(line, c, false, true, &reached);
         if (first && index < 0) return index;
@@ -424,7 +273,7 @@ static int by_box(struct span text, const struct choices *c) {
     struct scan scan = {text, NULL};
     int found = NOTHING;
     while (scan.s.p < scan.s.end) {
-        if (*scan.s.p != '\\' || !starts_with(scan.s, box)) {
+        if (*scan.s.p != '\\' || !span_begins(scan.s, box)) {
             scan.s.p++;
             continue;
         }
@@ -432,7 +281,7 @@ static int by_box(struct span text, const struct choices *c) {
         const char *close = memchr(inside.p, '}', span_len(inside)), *reached;
         if (close) inside.end = close;
         int index = index_at(inside, c, true, false, &reached);
-        found = agree(found, index == NOTHING ? AMBIGUOUS : index);
+        found = agree(found, index == NOTHING ? REFUSED : index);
         go_on(&scan, reached);
     }
     return found;
@@ -444,7 +293,7 @@ static const char *behind_cue(struct span s) {
                                        "option is", "choice is", "correct:"};
     if (!strchr("aAoOcC", *s.p)) return NULL;
     for (size_t i = 0; i < sizeof(cues) / sizeof(*cues); i++) {
-        if (!starts_with_nocase(s, cues[i])) continue;
+        if (!span_begins_nocase(s, cues[i])) continue;
         const char *p = s.p + strlen(cues[i]);
         return is_word(p, s.end) && p[-1] != ':' ? NULL : p;
     }
@@ -485,21 +334,22 @@ static int by_last_bracket(struct span s, const struct choices *c) {
 
 static karma_status read_mcqa(struct arena *a, const char *text, const struct choices *c,
                               const char **prediction, karma_parse *how) {
-    const struct span s = whole(text);
+    const struct span s = span_of(text);
     bool ended;
     int index = by_marker(s, c, &ended);
-    if (index != NOTHING) return give_letter(a, c, index, KARMA_PARSE_MARKER, prediction, how);
+    if (index != NOTHING)
+        return extraction_give_letter(a, c, index, KARMA_PARSE_MARKER, prediction, how);
     index = agree(agree(by_first_line(s, c), by_box(s, c)), by_cue(s, c));
     if (index == NOTHING) index = by_last_bracket(s, c);
-    return give_letter(a, c, index, KARMA_PARSE_FALLBACK, prediction, how);
+    return extraction_give_letter(a, c, index, KARMA_PARSE_FALLBACK, prediction, how);
 }
 
 /* What a marker says goes before all else, and once its line is whole nothing adds to it. */
 static bool mcqa_decided(const char *text, const struct choices *c) {
-    const struct span s = whole(text);
+    const struct span s = span_of(text);
     bool ended = false, ignored;
     const int index = by_marker(s, c, &ended);
-    return index != NOTHING && ended && by_marker(strip_space(s), c, &ignored) == index;
+    return index != NOTHING && ended && by_marker(span_strip(s), c, &ignored) == index;
 }
 
 static karma_status read_ranking(struct arena *a, const char *text, const struct choices *c,
@@ -507,19 +357,58 @@ static karma_status read_ranking(struct arena *a, const char *text, const struct
     struct ranking ranking;
     (void)c;
     karma_status st = ranking_read(a, text, &ranking);
-    if (st == KARMA_DONE) return no_answer(prediction, how);
-    return st < 0 ? st : give_span(a, strip_space(whole(text)), prediction, how);
+    if (st == KARMA_DONE) return extraction_none(prediction, how);
+    return st < 0 ? st : extraction_give(a, span_strip(span_of(text)), prediction, how);
+}
+
+/* A text that is a letter alone is what a prompt asked for that asks for a letter alone. */
+static karma_status read_mcqa_letter(struct arena *a, const char *text, const struct choices *c,
+                                     const char **prediction, karma_parse *how) {
+    bool ignored;
+    struct span s = skip_dressing(span_strip(span_of(text)), &ignored);
+    const int index = s.p < s.end ? choices_of_label(c, *s.p) : NOTHING;
+    if (index < 0 || skip_set((struct span){s.p + 1, s.end}, " \t\r\n*_`~)]}$.\"'").p != s.end)
+        return read_mcqa(a, text, c, prediction, how);
+    return extraction_give_letter(a, c, index, KARMA_PARSE_MARKER, prediction, how);
 }
 
 const struct extraction extractions[] = {
     {"mcqa", true, read_mcqa,
      "the option's letter after \"Final Answer:\", else where the text states it once",
      mcqa_decided},
-    {"mcqa_upstream", true, read_mcqa_upstream,
+    {"mcqa_letter", true, read_mcqa_letter,
+     "the same; a letter that is the whole text is as if it stood behind \"Final Answer:\"", NULL},
+    {"mcqa_upstream", true, extraction_mcqa_upstream,
      "the letter exactly as KARMA 0.2.0 reads it, for comparison with its figures",
-     mcqa_upstream_decided},
-    {"final_answer", false, read_final_answer, "the text after \"Final Answer:\"",
-     final_answer_decided},
+     extraction_mcqa_upstream_decided},
+    {"between_markers", false, extraction_between_markers,
+     "what stands behind \"Final Answer:\", without brackets around all of it (KARMA 0.2.0 for "
+     "MedXpertQA)",
+     extraction_between_markers_decided},
+    {"first_letter", false, extraction_first_letter,
+     "A to E where the text behind \"Final Answer:\", or else the text, begins with it (KARMA "
+     "0.2.0 "
+     "for its drug questions)",
+     extraction_first_letter_decided},
+    {"letter_anywhere", false, extraction_letter_anywhere,
+     "the first of A to D that the text begins with or has anywhere (KARMA 0.2.0 for AMQA)", NULL},
+    {"letter_at_end", false, extraction_letter_at_end,
+     "A to E by five rules down to a lone letter near the end (KARMA 0.2.0 for AfriMed-QA)", NULL},
+    {"final_answer", false, extraction_final_answer, "the text after \"Final Answer:\"",
+     extraction_final_answer_decided},
+    {"number", false, extraction_number,
+     "the number behind \"Final Answer:\", of a JSON object that has one, or the last of the text",
+     NULL},
+    {"number_upstream", false, extraction_number_upstream,
+     "a JSON object or a number exactly as KARMA 0.2.0 reads it", NULL},
+    {"translation", false, extraction_translation,
+     "the whole text without a label such as \"Translation:\" before it", NULL},
+    {"answer_block", false, extraction_answer_block,
+     "what stands in the last <answer> ... </answer>, else the last line", NULL},
+    {"answer_block_upstream", false, extraction_whole_of_block,
+     "the whole text, which should have its answer in <answer> ... </answer>", NULL},
+    {"overview", false, extraction_overview,
+     "six_month_overview of the JSON object that the text is, else the text", NULL},
     {"strip", false, read_strip, "the whole text without blanks around it", NULL},
     {"ranking", false, read_ranking,
      "the whole text, a JSON object of documents and scores or an array of documents", NULL},
@@ -528,13 +417,29 @@ const struct extraction extractions[] = {
     {0},
 };
 
-const char *const extraction_names[] = {
-    "mcqa", "mcqa_upstream", "final_answer", "strip", "ranking", "transcript", NULL};
+const char *const extraction_names[] = {"mcqa",
+                                        "mcqa_letter",
+                                        "mcqa_upstream",
+                                        "between_markers",
+                                        "first_letter",
+                                        "letter_anywhere",
+                                        "letter_at_end",
+                                        "final_answer",
+                                        "number",
+                                        "number_upstream",
+                                        "translation",
+                                        "answer_block",
+                                        "answer_block_upstream",
+                                        "overview",
+                                        "strip",
+                                        "ranking",
+                                        "transcript",
+                                        NULL};
 
 bool extraction_may_decide(const char *text) {
     static const char words[] = "final answer";
-    struct span s = whole(text);
-    while (s.p < s.end && !starts_with_nocase(s, words))
+    struct span s = span_of(text);
+    while (s.p < s.end && !span_begins_nocase(s, words))
         s.p++;
     return s.p < s.end;
 }

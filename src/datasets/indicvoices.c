@@ -5,9 +5,12 @@
  */
 #include "datasets/dataset.h"
 
-static const char *const metrics[] = {"wer", "cer", NULL};
+static const char *const metrics[] = {"wer", "cer", "asr_semantic_metric", NULL};
 static const char *const processors[] = {"multilingual_text_processor", NULL};
 
+static const char *const voices_columns[] = {"audio_filepath", "text", NULL};
+static const char *const restored_columns[] = {"audio", "text", NULL};
+static const char *const voices_slices[] = {"gender", "age_group", NULL};
 static const karma_option_spec voices_options[] = {
     SPEECH_COMMON_OPTIONS(true, "\"valid\"", true),
     {.name = NULL},
@@ -30,6 +33,11 @@ const struct dataset_spec dataset_indicvoices = {
         },
     .kind = DATASET_TRANSCRIPTION,
     .speech = {.audio = "audio_filepath", .text = "text"},
+    .folder_argument = "language",
+    .hub_id = "ai4bharat/IndicVoices",
+    .config = "the argument language",
+    .columns = voices_columns,
+    .slices = voices_slices,
 };
 
 static const karma_option_spec restored_options[] = {
@@ -53,4 +61,9 @@ const struct dataset_spec dataset_indicvoices_r = {
         },
     .kind = DATASET_TRANSCRIPTION,
     .speech = {.audio = "audio", .text = "text"},
+    .folder_argument = "language",
+    .hub_id = "ai4bharat/indicvoices_r",
+    .config = "the argument language",
+    .columns = restored_columns,
+    .slices = voices_slices,
 };

@@ -49,7 +49,8 @@ karma_status item_text(struct arena *a, const struct json *value, const char **o
         return KARMA_OK;
     }
     if (json_is_array(value)) return join_lines(a, value, out);
-    if (json_is_object(value)) return status_fail(KARMA_E_TYPE, "expected a text, found object");
+    if (json_is_object(value) || json_is_bytes(value))
+        return status_fail(KARMA_E_TYPE, "expected a text, found %s", json_type_name(value));
     struct buf b = {0};
     karma_status st = json_write(&b, value, 0, JSON_PYTHON);
     if (st == KARMA_OK && !(*out = arena_strdup(a, buf_str(&b)))) st = KARMA_E_NOMEM;
@@ -157,6 +158,7 @@ static karma_status read_answer(struct arena *a, const struct dataset_spec *spec
     if (json_is_array(answer))
         return status_fail(KARMA_E_TYPE, "%s: expected one text, found array", column);
     karma_status st = field_text(a, row, spec->fields.answer, "answer", &out->reference);
+    if (st == KARMA_OK && spec->no_answer) return KARMA_OK;
     if (st == KARMA_OK && (!out->reference || out->reference[0] == '\0'))
         return status_fail(KARMA_E_MISSING, "%s: missing", column);
     return st;
@@ -247,5 +249,59 @@ karma_status item_make(struct arena *a, const struct dataset_spec *spec, const c
         st = read_answer(a, spec, row, out);
     if (st == KARMA_OK && spec->lower_answer) st = lower_reference(a, out);
     if (st == KARMA_OK) st = read_answer_type(a, spec, row, out);
+    out->question = v.question;
+    out->options = v.options;
+    out->labels = v.labels;
+    out->context = v.context;
     return st < 0 ? st : prompt_render(a, prompt, &v, &out->prompt);
+}
+
+static karma_status read_message(struct arena *a, const struct json *turn, karma_message *out) {
+    karma_status st = item_text(a, json_get(turn, "role"), &out->role);
+    if (st < 0) return status_prefix(st, "role");
+    st = item_text(a, json_get(turn, "content"), &out->content);
+    if (st < 0) return status_prefix(st, "content");
+    if (!out->role || !out->role[0]) return status_fail(KARMA_E_MISSING, "role: missing");
+    if (!out->content) return status_fail(KARMA_E_MISSING, "content: missing");
+    return KARMA_OK;
+}
+
+static karma_status read_messages(struct arena *a, const struct json *turns, struct item *out) {
+    const size_t n = json_count(turns);
+    if (!json_is_array(turns))
+        return status_fail(KARMA_E_TYPE, "expected a list of turns, found %s",
+                           json_type_name(turns));
+    if (n == 0) return status_fail(KARMA_E_RANGE, "no turns");
+    out->messages = arena_calloc(a, n, sizeof(*out->messages));
+    if (!out->messages) return KARMA_E_NOMEM;
+    for (out->n_messages = 0; out->n_messages < n; out->n_messages++) {
+        karma_status st =
+            read_message(a, json_at(turns, out->n_messages), &out->messages[out->n_messages]);
+        if (st < 0) return status_prefix(st, "turn %zu", out->n_messages + 1);
+    }
+    return KARMA_OK;
+}
+
+karma_status item_make_conversation(struct arena *a, const struct dataset_spec *spec,
+                                    const struct dataset_standard *from, struct item *out) {
+    const struct dataset_fields *f = &spec->fields;
+    memset(out, 0, sizeof(*out));
+    karma_status st = field_text(a, from->row, f->id, "id", &out->id);
+    if (out->id && out->id[0] == '\0') out->id = NULL;
+    if (st == KARMA_OK) st = field_text(a, from->row, f->system, "system", &out->system_prompt);
+    if (!out->system_prompt || out->system_prompt[0] == '\0')
+        out->system_prompt = spec->system_prompt;
+    if (st == KARMA_OK) st = field_text(a, from->row, f->answer, "answer", &out->reference);
+    if (st < 0) return st;
+    st = read_messages(a, from->conversation, out);
+    return st < 0 ? status_prefix(st, "prompt") : KARMA_OK;
+}
+
+karma_status item_other_args(struct arena *a, const struct json *args, struct item *out) {
+    struct buf text = {0};
+    if (!args) return KARMA_OK;
+    karma_status st = json_write(&text, args, 0, JSON_PYTHON);
+    if (st == KARMA_OK && !(out->other_args = arena_strdup(a, buf_str(&text)))) st = KARMA_E_NOMEM;
+    buf_release(&text);
+    return st;
 }

@@ -13,6 +13,12 @@ struct item {
     bool has_audio;
     karma_image *images; /* shown with the prompt; their digests come later */
     size_t n_images;
+    karma_message *messages; /* a conversation, in place of prompt; NULL: none */
+    size_t n_messages;
+    /* What the prompt is made of, for examples; NULL: not there. */
+    const char *question, *options, *labels, *context;
+    const char *group;       /* what it shares with others; NULL: nothing */
+    const char **slices;     /* values, one for each column of the set's; NULL: the row has none */
     const char *answer_type; /* "open", "closed", ...: a part of the set; NULL: none */
     struct choices choices;  /* count 0 unless multiple choice */
 };
@@ -34,6 +40,11 @@ karma_status item_in_split(struct arena *a, const struct dataset_spec *spec, con
  * field. Of a query of a retrieval set reference and other_args are left to its judgements. */
 karma_status item_make(struct arena *a, const struct dataset_spec *spec, const char *prompt,
                        const struct json *args, const struct json *row, struct item *out);
+/* A row whose conversation is asked; the reference may be missing. The same otherwise. */
+karma_status item_make_conversation(struct arena *a, const struct dataset_spec *spec,
+                                    const struct dataset_standard *from, struct item *out);
+/* An object as JSON text, for other_args. */
+karma_status item_other_args(struct arena *a, const struct json *args, struct item *out);
 /* Does the row hold options, in a form that item_make() would find? */
 bool item_has_options(const struct dataset_spec *spec, const struct json *row);
 

@@ -5,7 +5,7 @@
 static const char *const metrics[] = {"exact_match", NULL};
 static const char *const processors[] = {NULL};
 static const karma_option_spec options[] = {
-    DATASET_COMMON_OPTIONS(true, "null"),
+    QUESTION_COMMON_OPTIONS(true, "null"),
     {.name = NULL},
 };
 

@@ -10,58 +10,11 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "base/map.h"
 #include "base/option.h"
-#include "base/sha256.h"
 #include "base/size.h"
-#include "datasets/dataset.h"
-#include "datasets/extract.h"
-#include "datasets/images.h"
-#include "datasets/registered_set.h"
-#include "datasets/retrieval.h"
-#include "datasets/speech.h"
-
-enum { KEY_BYTES = 48 }; /* of a key made from number and content */
-
-struct taken {
-    struct reader_place place;
-    uint64_t row_no; /* in the file, from 1 */
-    uint64_t hash;   /* of the row's content */
-    size_t picture;  /* the number of its first one */
-};
-
-/* A row read and made into an item; its arena is its life. */
-struct made {
-    struct arena arena;
-    size_t index; /* of `taken`; SIZE_MAX: none */
-    struct item item;
-    int64_t line_no;
-    char key[KEY_BYTES];
-};
-
-struct karma_dataset {
-    const struct dataset_spec *spec;
-    karma_dataset_info info; /* the spec's, with name, prompt and extraction of this one */
-    struct arena arena;      /* arguments, path */
-    const char *path;
-    const struct json *args;
-    const char *args_text;
-    const struct extraction *rule;
-    bool unspecified;             /* the file was named, not the kind of its questions */
-    struct retrieval_paths parts; /* of a retrieval set */
-    struct retrieval retrieval;
-    size_t unjudged;
-    struct speech speech;             /* of recordings */
-    struct images images;             /* of questions on pictures */
-    struct registered_set registered; /* of a registered one */
-    struct reader reader;
-    struct taken *taken;
-    size_t count, cap;
-    char digest[65];
-    struct made sample_row, extract_row; /* apart: a sample stays while its answer is read */
-    karma_sample sample;
-    struct arena prediction;
-};
+#include "datasets/adapt.h"
+#include "datasets/open_set.h"
+#include "datasets/rotation.h"
 
 /* ---- arguments ---- */
 
@@ -88,6 +41,15 @@ static karma_status read_given(karma_dataset *d, const char *name, const char *a
     return st;
 }
 
+/* What the protocol changes, as long as no argument says otherwise. */
+static void follow_upstream(karma_dataset *d) {
+    const struct dataset_upstream *u = &d->spec->upstream;
+    if (u->prompt) d->info.prompt = u->prompt;
+    if (u->extraction) d->info.extraction = u->extraction;
+    if (u->metrics) d->info.metrics = u->metrics;
+    if (u->processors) d->info.processors = u->processors;
+}
+
 static karma_status resolve_args(karma_dataset *d, const struct json *given) {
     const karma_option_spec *const tables[] = {d->spec->info.options, NULL};
     struct buf text = {0};
@@ -102,7 +64,9 @@ static karma_status resolve_args(karma_dataset *d, const struct json *given) {
         d->rule = extraction_find("strip"); /* when it has no rule of its own */
         return KARMA_OK;
     }
-    if (d->spec->prompt) st = d->spec->prompt(&d->arena, d->args, &d->info.prompt);
+    if (args_are_upstream(d->args)) follow_upstream(d);
+    if (d->spec->prompt) st = d->spec->prompt(&d->arena, d->args, d->info.prompt, &d->info.prompt);
+    if (st == KARMA_OK) st = slices_init(&d->arena, d->spec, d->args, &d->slices);
     if (st < 0) return st;
     d->info.extraction = json_str(json_get(d->args, "extraction"), d->info.extraction);
     d->rule = extraction_find(d->info.extraction);
@@ -124,15 +88,12 @@ static karma_status file_in_folder(karma_dataset *d, const char *folder) {
                            folder);
     karma_status st = file_check_name(split, strlen(split));
     if (st < 0) return status_prefix(st, "data set argument split");
-    for (const struct reader_ops *const *r = readers; *r; r++) {
-        for (const char *const *e = (*r)->extensions; *e; e++) {
-            d->path = arena_printf(&d->arena, "%s/%s%s", folder, split, *e);
-            if (!d->path) return KARMA_E_NOMEM;
-            if (file_exists(d->path)) return KARMA_OK;
-        }
-    }
-    return status_fail(KARMA_E_MISSING, "%s: no file %s.jsonl, .json, .csv or .tsv", folder,
-                       status_quotez(split));
+    st = attached_find_split(&d->arena, folder, split, &d->path);
+    if (st < 0 || d->path) return st;
+    return status_fail(KARMA_E_MISSING,
+                       "%s: no file %s.jsonl, .json, .csv, .tsv or .parquet, nor Parquet files of "
+                       "that split",
+                       folder, status_quotez(split));
 }
 
 /* The file of the split among those the description names. */
@@ -159,9 +120,29 @@ static karma_status manifest_in_folder(karma_dataset *d, const char *folder, boo
     return st;
 }
 
+/* The argument path, or the other name a set has for it. */
+static const char *path_argument(const karma_dataset *d) {
+    const char *path = json_str(json_get(d->args, "path"), NULL);
+    return path || !d->spec->path_alias ? path
+                                        : json_str(json_get(d->args, d->spec->path_alias), NULL);
+}
+
+/* The folder of a configuration in *folder, if there is one of that name. */
+static karma_status enter_configuration(karma_dataset *d, const char **folder) {
+    const char *argument = d->spec->folder_argument;
+    const char *name = argument ? json_str(json_get(d->args, argument), NULL) : NULL;
+    if (!name) return KARMA_OK;
+    karma_status st = file_check_name(name, strlen(name));
+    if (st < 0) return status_prefix(st, "data set argument %s", argument);
+    const char *inner = file_join(&d->arena, *folder, name);
+    if (!inner) return KARMA_E_NOMEM;
+    if (file_kind(inner) == FILE_KIND_FOLDER) *folder = inner;
+    return KARMA_OK;
+}
+
 /* *by_name: the file itself is the split. */
 static karma_status choose_file(karma_dataset *d, bool split_given, bool *by_name) {
-    const char *path = json_str(json_get(d->args, "path"), NULL);
+    const char *path = path_argument(d);
     *by_name = false;
     if (!path && d->spec->files) {
         *by_name = d->spec->files[0].split != NULL;
@@ -176,11 +157,12 @@ static karma_status choose_file(karma_dataset *d, bool split_given, bool *by_nam
     if (file_kind(d->path) != FILE_KIND_FOLDER) return KARMA_OK;
     *by_name = true;
     const char *folder = d->path;
-    if (d->spec->images == DATASET_IMAGES_ALL) {
-        karma_status st = manifest_in_folder(d, folder, split_given);
+    karma_status st = enter_configuration(d, &folder);
+    if (st == KARMA_OK && d->spec->images == DATASET_IMAGES_ALL) {
+        st = manifest_in_folder(d, folder, split_given);
         if (st < 0 || d->path) return st;
     }
-    return file_in_folder(d, folder);
+    return st < 0 ? st : file_in_folder(d, folder);
 }
 
 /* One of the three files of a retrieval set: as the argument says, else the description, else of
@@ -231,7 +213,8 @@ static karma_status open_recordings(karma_dataset *d, bool split_given, bool *by
     d->path = path;
     if (file_kind(path) == FILE_KIND_FOLDER) {
         *by_name = true;
-        st = manifest_in_folder(d, path, split_given);
+        st = enter_configuration(d, &path);
+        if (st == KARMA_OK) st = manifest_in_folder(d, path, split_given);
         if (st < 0) return st;
         if (!d->path) {
             const char *folder = d->info.split ? file_join(&d->arena, path, d->info.split) : path;
@@ -264,30 +247,50 @@ static karma_status hash_row(const struct reader_row *row, uint64_t *out) {
     return st;
 }
 
+/* A row in the usual columns; DONE: it, or this part of it, is no sample of the set. */
 static karma_status standard_row(const karma_dataset *d, struct arena *a,
-                                 const struct reader_row *row, const struct json **out) {
-    *out = row->value;
-    if (d->spec->kind == DATASET_RETRIEVAL) return retrieval_query_row(a, d->spec, row, out);
-    return d->spec->adapt ? d->spec->adapt(a, row, out) : KARMA_OK;
+                                 const struct reader_row *row, size_t part,
+                                 struct dataset_standard *out) {
+    *out = (struct dataset_standard){.row = row->value};
+    if (d->spec->kind == DATASET_RETRIEVAL) return retrieval_query_row(a, d->spec, row, &out->row);
+    return adapt_row(a, d->spec, d->args, row, part, out);
+}
+
+static karma_status make_item(const karma_dataset *d, const struct dataset_standard *standard,
+                              const struct taken *t, struct made *m) {
+    if (d->spec->kind == DATASET_TRANSCRIPTION)
+        return speech_item(&m->arena, d->spec, &d->speech, d->info.prompt, d->args, standard->row,
+                           &m->item);
+    if (standard->conversation)
+        return item_make_conversation(&m->arena, d->spec, standard, &m->item);
+    karma_status st =
+        item_make(&m->arena, d->spec, d->info.prompt, d->args, standard->row, &m->item);
+    if (st == KARMA_OK)
+        st = rotation_apply(&m->arena, d->info.prompt, d->args, standard->row, t->rotation,
+                            &m->item);
+    return st < 0 ? st : few_shot_put_before(&m->arena, &d->few_shot, &m->item);
 }
 
 /* What stands in row->value as an item; m->arena holds all of it. */
 static karma_status make(const karma_dataset *d, const struct reader_row *row,
-                         const struct json *standard, const struct taken *t, struct made *m) {
+                         const struct dataset_standard *standard, const struct taken *t,
+                         struct made *m) {
     m->line_no = row->line_no;
-    karma_status st =
-        d->spec->kind == DATASET_TRANSCRIPTION
-            ? speech_item(&m->arena, d->spec, &d->speech, d->info.prompt, d->args, standard,
-                          &m->item)
-            : item_make(&m->arena, d->spec, d->info.prompt, d->args, standard, &m->item);
-    if (st == KARMA_OK) st = images_item(&m->arena, d->spec, d->images.folder, standard, &m->item);
+    karma_status st = make_item(d, standard, t, m);
+    if (st == KARMA_OK)
+        st = images_item(&m->arena, d->spec, d->images.folder, standard->row, &m->item);
+    if (st == KARMA_OK)
+        st = slices_item(&m->arena, &d->slices, standard->row, row->value, &m->item);
+    if (st == KARMA_OK) st = item_other_args(&m->arena, standard->other_args, &m->item);
     if (st < 0) return st;
     if (!m->item.id) m->item.id = row->key && row->key[0] ? row->key : NULL;
     if (!m->item.id) {
-        snprintf(m->key, sizeof(m->key), "row%llu-%016llx", (unsigned long long)t->row_no,
-                 (unsigned long long)t->hash);
+        const int n = snprintf(m->key, sizeof(m->key), "row%llu-%016llx",
+                               (unsigned long long)t->row_no, (unsigned long long)t->hash);
+        if (t->part) snprintf(m->key + n, sizeof(m->key) - (size_t)n, "-%zu", t->part);
         m->item.id = m->key;
     }
+    if (d->rotates) return rotation_name(&m->arena, t->rotation, &m->item);
     if (d->spec->kind != DATASET_RETRIEVAL) return KARMA_OK;
     st = retrieval_reference(&m->arena, &d->retrieval, m->item.id, &m->item.reference);
     if (st < 0) return st;
@@ -344,34 +347,44 @@ static bool may_miss(const karma_dataset *d, const char *argument) {
     return strcmp(json_str(json_get(d->args, argument), "fail"), "fail") == 0;
 }
 
+/* An id is there once. */
+static karma_status note_id(const struct reader *r, struct checking *c,
+                            const struct reader_row *row, const char *id) {
+    struct map_entry *entry;
+    char where[READER_WHERE_BYTES];
+    bool added;
+    karma_status st = map_put(&c->lines, id, strlen(id), &entry, &added);
+    if (st < 0) return st;
+    if (!added)
+        return status_fail(KARMA_E_DUPLICATE, "id: the same as in %s",
+                           reader_where(r, (int64_t)entry->value.u64, where));
+    entry->value.u64 = (uint64_t)row->line_no;
+    return KARMA_OK;
+}
+
 static karma_status check_row(karma_dataset *d, struct checking *c, const struct reader_row *row,
                               struct taken *t, struct made *m) {
-    const struct json *standard;
+    struct dataset_standard standard;
     bool wanted = true, has_split = false;
     const bool retrieval = d->spec->kind == DATASET_RETRIEVAL; /* its split is its judgements' */
-    karma_status st = standard_row(d, &m->arena, row, &standard);
+    karma_status st = standard_row(d, &m->arena, row, t->part, &standard);
+    if (st == KARMA_DONE) return KARMA_OK;
     if (st == KARMA_OK && !retrieval)
-        st = item_in_split(&m->arena, d->spec, standard, d->info.split, &wanted, &has_split);
+        st = item_in_split(&m->arena, d->spec, standard.row, d->info.split, &wanted, &has_split);
     if (st < 0) return st;
     c->any_split = c->any_split || has_split;
     if (wanted && d->spec->kind == DATASET_TRANSCRIPTION)
-        st = speech_in_language(&m->arena, d->spec, d->args, standard, &wanted);
+        st = speech_in_language(&m->arena, d->spec, d->args, standard.row, &wanted);
     if (st < 0 || !wanted) return st;
     if (d->unspecified && d->spec->kind == DATASET_QUESTION_ANSWER &&
-        item_has_options(d->spec, standard))
+        item_has_options(d->spec, standard.row))
         return status_fail(KARMA_E_UNEXPECTED, "options: the first row had none");
     st = hash_row(row, &t->hash);
-    if (st == KARMA_OK) st = make(d, row, standard, t, m);
+    if (st == KARMA_OK) st = make(d, row, &standard, t, m);
+    if (st == KARMA_OK) st = note_id(&d->reader, c, row, m->item.id);
     if (st < 0) return st;
-    struct map_entry *entry;
-    bool added;
-    st = map_put(&c->lines, m->item.id, strlen(m->item.id), &entry, &added);
-    if (st < 0) return st;
-    if (!added)
-        return status_fail(KARMA_E_DUPLICATE, "id: the same as in line %llu",
-                           (unsigned long long)entry->value.u64);
-    entry->value.u64 = (uint64_t)row->line_no;
-    if (retrieval) st = query_wanted(d, &m->arena, standard, &m->item, &wanted);
+    slices_saw(&d->slices, &m->item);
+    if (retrieval) st = query_wanted(d, &m->arena, standard.row, &m->item, &wanted);
     if (m->item.has_audio)
         st = speech_take(&d->speech, &m->item.audio, may_miss(d, "missing_audio"));
     if (st == KARMA_OK && m->item.n_images)
@@ -381,24 +394,33 @@ static karma_status check_row(karma_dataset *d, struct checking *c, const struct
     return wanted ? take(d, t) : KARMA_OK;
 }
 
+/* The row at *place, which moves on; its samples one by one. */
+static karma_status check_parts(karma_dataset *d, struct checking *c, struct reader_place *place,
+                                uint64_t row_no, struct made *m) {
+    const size_t n_parts = d->spec->n_parts ? d->spec->n_parts : 1;
+    const struct reader_place begin = *place;
+    karma_status st = KARMA_OK;
+    for (size_t part = 0; part < n_parts && st == KARMA_OK; part++) {
+        struct taken t = {.place = begin, .row_no = row_no, .part = part};
+        struct reader_row row;
+        arena_reset(&m->arena);
+        *place = begin;
+        st = reader_read(&d->reader, place, &m->arena, &row);
+        if (st != KARMA_OK) return st;
+        if (part == 0 && row.duplicates && c->duplicates++ == 0) c->duplicate_line = row.line_no;
+        st = check_row(d, c, &row, &t, m);
+        if (st < 0) st = reader_prefix(st, &d->reader, row.line_no);
+    }
+    return st;
+}
+
 /* Errors of the reader say their line themselves. */
 static karma_status check_rows(karma_dataset *d, struct checking *c) {
     struct reader_place place = {0};
     struct made m = {.index = SIZE_MAX};
-    karma_status st;
-    for (uint64_t row_no = 1;; row_no++) {
-        struct taken t = {.place = place, .row_no = row_no};
-        struct reader_row row;
-        arena_reset(&m.arena);
-        st = reader_read(&d->reader, &place, &m.arena, &row);
-        if (st != KARMA_OK) break;
-        if (row.duplicates && c->duplicates++ == 0) c->duplicate_line = row.line_no;
-        st = check_row(d, c, &row, &t, &m);
-        if (st < 0) {
-            st = status_prefix(st, "line %lld", (long long)row.line_no);
-            break;
-        }
-    }
+    karma_status st = KARMA_OK;
+    for (uint64_t row_no = 1; st == KARMA_OK; row_no++)
+        st = check_parts(d, c, &place, row_no, &m);
     arena_release(&m.arena);
     return st == KARMA_DONE ? KARMA_OK : st;
 }
@@ -416,6 +438,7 @@ static karma_status check_all(karma_dataset *d, bool split_given, bool by_name) 
         st = d->info.split && c.any_split ? status_fail(KARMA_E_MISSING, "no rows of split '%s'",
                                                         status_quotez(d->info.split))
                                           : status_fail(KARMA_E_MISSING, "no rows");
+    if (st == KARMA_OK) st = slices_check_seen(&d->slices);
     if (st < 0) return status_prefix(st, "%s", d->path);
     if (c.duplicates > 0)
         log_warn("%s: line %lld: key given twice in a row; the last one counts (%zu such rows)",
@@ -427,98 +450,53 @@ static karma_status check_all(karma_dataset *d, bool split_given, bool by_name) 
     return KARMA_OK;
 }
 
-/* ---- identity ---- */
-
-static void add_fields(struct sha256 *s, const struct dataset_fields *f) {
-    sha256_field_str(s, f->id);
-    sha256_field_str(s, f->question);
-    sha256_field_str(s, f->answer);
-    sha256_field_str(s, f->context);
-    sha256_field_str(s, f->split);
-    sha256_field_str(s, f->system);
-    sha256_field_str(s, f->answer_type);
-    for (const char *const *o = f->options; o && *o; o++)
-        sha256_field_str(s, *o);
-    sha256_field_str(s, NULL);
-}
-
-static void add_choices(struct sha256 *s, const struct choices *c) {
-    sha256_field_u64(s, c ? c->count : 0);
-    for (size_t i = 0; c && i < c->count; i++) {
-        sha256_field(s, &c->labels[i], 1);
-        sha256_field_str(s, c->keys[i]);
-        sha256_field_str(s, c->texts[i]);
-    }
-}
-
-static void add_retrieval(struct sha256 *s, const karma_dataset *d) {
-    const struct retrieval_fields *f = &d->spec->retrieval;
-    const char *const names[] = {f->query_id,       f->query,         f->document_id,
-                                 f->document_title, f->document_text, f->qrels_query,
-                                 f->qrels_document, f->grade};
-    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
-        sha256_field_str(s, names[i]);
-    sha256_field_u64(s, d->spec->many_texts);
-    sha256_field_str(s, d->retrieval.files_digest);
-}
-
-static void add_speech(struct sha256 *s, const karma_dataset *d) {
-    sha256_field_str(s, d->spec->speech.audio);
-    sha256_field_str(s, d->spec->speech.text);
-    sha256_field_str(s, d->spec->speech.language);
-    speech_add_digest(&d->speech, s);
-}
-
-/* An argument that says where a file is, not what the samples are. */
-static bool is_place(const karma_dataset *d, const char *argument) {
-    if (d->spec->class) return false;
-    if (strcmp(argument, "path") == 0) return true;
-    return d->spec->kind == DATASET_RETRIEVAL &&
-           (strcmp(argument, "corpus") == 0 || strcmp(argument, "queries") == 0 ||
-            strcmp(argument, "qrels") == 0);
-}
-
-static karma_status add_args(struct sha256 *s, const karma_dataset *d) {
-    struct buf args = {0};
-    karma_status st = KARMA_OK;
-    for (size_t i = 0; i < json_count(d->args) && st == KARMA_OK; i++) {
-        const struct json_member *m = &d->args->u.object.members[i];
-        if (is_place(d, m->key)) continue;
-        buf_clear(&args);
-        st = json_write(&args, m->value, 0, JSON_COMPACT);
-        sha256_field_str(s, m->key);
-        sha256_field_str(s, buf_str(&args));
-    }
-    buf_release(&args);
-    return st;
-}
-
-/* Everything that decides what the samples are, and the bytes they come from. Not where the file
- * is. */
-static karma_status make_digest(karma_dataset *d) {
-    struct sha256 s;
-    unsigned char digest[32];
-    sha256_begin(&s);
-    sha256_field_str(&s, "karma data set 1");
-    sha256_field_str(&s, d->spec->info.name);
-    sha256_field_u64(&s, (uint64_t)d->spec->kind);
-    sha256_field_str(&s, d->info.prompt);
-    sha256_field_str(&s, d->spec->system_prompt);
-    sha256_field_str(&s, d->info.extraction);
-    sha256_field_u64(&s, (uint64_t)d->spec->index_base);
-    add_fields(&s, &d->spec->fields);
-    add_choices(&s, d->spec->choices);
-    karma_status st = add_args(&s, d);
-    if (d->spec->kind == DATASET_RETRIEVAL) add_retrieval(&s, d);
-    if (d->spec->kind == DATASET_TRANSCRIPTION) add_speech(&s, d);
-    if (d->spec->images != DATASET_IMAGES_NONE) images_add_digest(&d->images, d->spec, &s);
-    sha256_field(&s, d->reader.text, d->reader.len);
-    sha256_end(&s, digest);
-    sha256_hex(digest, d->digest);
-    return st;
-}
-
 /* ---- the public calls ---- */
+
+/* A file that is beside the one of the questions by the name of a split; *path NULL: none. */
+static karma_status file_of_other_split(karma_dataset *d, const char *split, const char **path) {
+    const char *folder = file_dir_name(&d->arena, d->path);
+    karma_status st = folder ? file_check_name(split, strlen(split)) : KARMA_E_NOMEM;
+    return st < 0 ? st : attached_find_split(&d->arena, folder, split, path);
+}
+
+/* Where the examples are: *path and, of a file with all splits, *split. */
+static karma_status find_examples(karma_dataset *d, bool by_name, const char **path,
+                                  const char **split) {
+    static const char *const usual[] = {"train", "dev", "validation", NULL};
+    const char *given = json_str(json_get(d->args, "few_shot_path"), NULL);
+    karma_status st = KARMA_OK;
+    *split = NULL;
+    *path = NULL;
+    if (given && (reader_for(given) || file_kind(given) != FILE_KIND_NONE)) {
+        *path = file_expand_home(&d->arena, given);
+        return *path ? KARMA_OK : KARMA_E_NOMEM;
+    }
+    if (given) {
+        for (const struct dataset_file *f = d->spec->files; f && f->split && !*path; f++)
+            if (strcmp(f->split, given) == 0) *path = f->path;
+        if (!*path) st = file_of_other_split(d, given, path);
+        if (st < 0 || *path) return st;
+        *split = given; /* of the rows' own column, or nowhere */
+    }
+    for (const char *const *u = usual; by_name && !given && *u && !*path && st == KARMA_OK; u++)
+        if (!d->info.split || strcmp(*u, d->info.split) != 0) st = file_of_other_split(d, *u, path);
+    if (st == KARMA_OK && !*path) {
+        *path = d->path;
+        if (!given && !by_name) *split = d->info.split;
+    }
+    return st;
+}
+
+static karma_status choose_examples(karma_dataset *d, bool by_name) {
+    const char *path, *split;
+    size_t n;
+    karma_status st = few_shot_wanted(d->spec, d->args, &n);
+    if (st < 0 || n == 0) return st;
+    st = find_examples(d, by_name, &path, &split);
+    if (st < 0) return status_prefix(st, "data set argument few_shot_path");
+    return few_shot_choose(&d->arena, d->spec, d->info.prompt, d->args, path, split, n,
+                           &d->few_shot);
+}
 
 /* The rows of a file. */
 static karma_status open_rows(karma_dataset *d, const struct json *given) {
@@ -534,10 +512,11 @@ static karma_status open_rows(karma_dataset *d, const struct json *given) {
             st = KARMA_E_NOMEM;
         if (st == KARMA_OK) st = reader_open(d->path, &d->reader);
     }
+    if (st == KARMA_OK) st = choose_examples(d, by_name);
     if (st == KARMA_OK) st = check_all(d, split_given, by_name);
     if (st == KARMA_OK && d->spec->kind == DATASET_RETRIEVAL)
         st = retrieval_check_seen(&d->retrieval, d->path);
-    return st < 0 ? st : make_digest(d);
+    return st < 0 ? st : set_digest_make(d);
 }
 
 static karma_status open_registered(karma_dataset *d) {
@@ -546,7 +525,7 @@ static karma_status open_registered(karma_dataset *d) {
     sha256_begin(&s);
     sha256_field_str(&s, "karma registered data set 1");
     sha256_field_str(&s, d->info.name);
-    karma_status st = add_args(&s, d);
+    karma_status st = set_digest_add_args(&s, d);
     if (st == KARMA_OK) st = registered_set_open(d->spec->class, d->args_text, &s, &d->registered);
     sha256_end(&s, digest);
     sha256_hex(digest, d->digest);
@@ -627,24 +606,26 @@ static karma_status load(karma_dataset *d, size_t i, struct made *m) {
     const struct taken *t = &d->taken[i];
     struct reader_place place = t->place;
     struct reader_row row;
-    const struct json *standard;
+    struct dataset_standard standard;
     uint64_t hash;
     m->index = SIZE_MAX;
     arena_reset(&m->arena);
     karma_status st = reader_read(&d->reader, &place, &m->arena, &row);
     if (st == KARMA_OK) st = hash_row(&row, &hash);
-    if (st == KARMA_OK && hash != t->hash)
-        st = status_fail(KARMA_E_DIGEST, "line %lld: changed while in use", (long long)row.line_no);
+    if (st == KARMA_OK && hash != t->hash) {
+        st = status_fail(KARMA_E_DIGEST, "changed while in use");
+        st = reader_prefix(st, &d->reader, row.line_no);
+    }
     if (st == KARMA_DONE) st = status_fail(KARMA_E_DIGEST, "changed while in use");
-    if (st == KARMA_OK) st = standard_row(d, &m->arena, &row, &standard);
-    if (st == KARMA_OK) st = make(d, &row, standard, t, m);
+    if (st == KARMA_OK) st = standard_row(d, &m->arena, &row, t->part, &standard);
+    if (st == KARMA_OK) st = make(d, &row, &standard, t, m);
     if (st == KARMA_OK && m->item.has_audio) {
         st = speech_check(&d->speech, i, &m->item.audio);
-        if (st < 0) st = status_prefix(st, "line %lld: audio", (long long)row.line_no);
+        if (st < 0) st = reader_prefix(status_prefix(st, "audio"), &d->reader, row.line_no);
     }
     if (st == KARMA_OK && m->item.n_images) {
         st = images_check(&d->images, t->picture, &m->item);
-        if (st < 0) st = status_prefix(st, "line %lld", (long long)row.line_no);
+        if (st < 0) st = reader_prefix(st, &d->reader, row.line_no);
     }
     if (st < 0) return status_prefix(st, "%s", d->path);
     m->index = i;
@@ -664,6 +645,8 @@ karma_status karma_dataset_get(karma_dataset *d, size_t i, const karma_sample **
         .struct_size = sizeof(karma_sample),
         .key = item->id,
         .input = item->prompt,
+        .conversation = item->messages,
+        .n_messages = item->n_messages,
         .system_prompt = item->system_prompt,
         .expected_output = item->reference,
         .other_args_json = item->other_args,
@@ -684,6 +667,32 @@ karma_status karma_dataset_answer_type(karma_dataset *d, size_t i, const char **
     karma_status st = load(d, i, &d->sample_row);
     if (st == KARMA_OK) *type = d->sample_row.item.answer_type;
     return st;
+}
+
+karma_status karma_dataset_group(karma_dataset *d, size_t i, const char **group) {
+    *group = NULL;
+    if (d->spec->class) {
+        karma_status got = registered_set_group(&d->registered, i, group);
+        return got < 0 ? status_prefix(got, "%s", d->info.name) : KARMA_OK;
+    }
+    karma_status st = load(d, i, &d->sample_row);
+    if (st == KARMA_OK) *group = d->sample_row.item.group;
+    return st;
+}
+
+karma_status karma_dataset_slices(karma_dataset *d, size_t i, const char *const **fields,
+                                  const char *const **values, size_t *n) {
+    *fields = *values = NULL;
+    *n = 0;
+    if (i >= d->count)
+        return status_fail(KARMA_E_RANGE, "sample %zu of a data set of %zu", i, d->count);
+    if (d->spec->class || d->slices.count == 0) return KARMA_OK;
+    karma_status st = load(d, i, &d->sample_row);
+    if (st < 0) return st;
+    *fields = (const char *const *)d->slices.fields;
+    *values = (const char *const *)d->sample_row.item.slices;
+    *n = d->slices.count;
+    return KARMA_OK;
 }
 
 static karma_status extract_registered(karma_dataset *d, size_t i, const char *text,

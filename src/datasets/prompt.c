@@ -59,10 +59,8 @@ static karma_status look_up(struct arena *a, const struct piece *name,
     const struct {
         const char *name, *value;
     } own[] = {
-        {"question", v->question},
-        {"options", v->options},
-        {"labels", v->labels},
-        {"context", v->context},
+        {"question", v->question}, {"options", v->options}, {"labels", v->labels},
+        {"context", v->context},   {"number", v->number},   {"answer", v->answer},
     };
     *out = NULL;
     for (size_t i = 0; i < sizeof(own) / sizeof(*own); i++) {

@@ -10,6 +10,7 @@
 
 struct prompt_values {
     const char *question, *options, *labels, *context; /* NULL: not there */
+    const char *number, *answer;                       /* of an example alone */
     const struct json *args, *row;
 };
 

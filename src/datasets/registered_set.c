@@ -444,6 +444,17 @@ karma_status registered_set_answer_type(struct registered_set *s, size_t i, cons
     return st < 0 ? st : item_answer_type(&s->arena, json_get(args, "answer_type"), type);
 }
 
+karma_status registered_set_group(struct registered_set *s, size_t i, const char **group) {
+    const karma_sample *sample;
+    const struct json *args;
+    *group = NULL;
+    karma_status st = registered_set_get(s, i, &sample);
+    const char *text = st == KARMA_OK ? sample->other_args_json : NULL;
+    if (!text) return st;
+    st = json_parse(&s->arena, text, strlen(text), JSON_LAST_WINS, &args);
+    return st < 0 ? st : item_text(&s->arena, json_get(args, "group_id"), group);
+}
+
 karma_status registered_set_extract(struct registered_set *s, struct arena *a, size_t i,
                                     const char *text, const char **prediction, karma_parse *how) {
     struct karma_text t;
@@ -452,9 +463,9 @@ karma_status registered_set_extract(struct registered_set *s, struct arena *a, s
     foreign_begin();
     karma_status st = foreign_end(s->class->extract(s->state, i, text, &t, &found));
     if (st == KARMA_OK) st = foreign_text_check(&t);
-    if (st == KARMA_OK && (unsigned)found > KARMA_PARSE_NONE)
+    if (st == KARMA_OK && (unsigned)found > KARMA_PARSE_AMBIGUOUS)
         st = status_fail(KARMA_E_PLUGIN, "%d, which is no way of parsing", (int)found);
-    if (st == KARMA_OK && found != KARMA_PARSE_NONE) {
+    if (st == KARMA_OK && found < KARMA_PARSE_NONE) {
         *prediction = arena_strndup(a, buf_str(&t.bytes), t.bytes.len);
         if (!*prediction) st = KARMA_E_NOMEM;
     }

@@ -35,6 +35,8 @@ karma_status registered_set_get(struct registered_set *s, size_t i, const karma_
 /* What answer_type of its other arguments says, in lower case; *type NULL: nothing. Lent until the
  * next call on s. */
 karma_status registered_set_answer_type(struct registered_set *s, size_t i, const char **type);
+/* What group_id of its other arguments says; *group NULL: nothing. Lent as that. */
+karma_status registered_set_group(struct registered_set *s, size_t i, const char **group);
 /* Only for a class that has extract, i < count. *prediction in a. */
 karma_status registered_set_extract(struct registered_set *s, struct arena *a, size_t i,
                                     const char *text, const char **prediction, karma_parse *how);

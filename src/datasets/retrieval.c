@@ -13,6 +13,7 @@
 #include "base/sha256.h"
 #include "base/size.h"
 #include "datasets/item.h"
+#include "datasets/shards.h"
 
 enum { MAX_GRADE = 1000000 };
 
@@ -100,12 +101,17 @@ karma_status retrieval_find_part(struct arena *a, const char *folder, const char
         const char *stem = arena_printf(a, "%s/%s", folder, part);
         st = stem ? find_file(a, stem, path) : KARMA_E_NOMEM;
     }
+    if (st == KARMA_DONE) {
+        st = shards_find(a, folder, part, path);
+        if (st == KARMA_OK && !*path) st = KARMA_DONE;
+    }
     if (st != KARMA_DONE) return st;
-    return status_fail(KARMA_E_MISSING,
-                       "%s: no file %s.jsonl, .json, .csv or .tsv%s%s%s; a retrieval set has "
-                       "corpus, queries and qrels",
-                       folder, part, split ? ", nor one in " : "", split ? part : "",
-                       split ? "/ named by the split" : "");
+    return status_fail(
+        KARMA_E_MISSING,
+        "%s: no file %s.jsonl, .json, .csv, .tsv or .parquet%s%s%s; a retrieval set has "
+        "corpus, queries and qrels",
+        folder, part, split ? ", nor one in " : "", split ? part : "",
+        split ? "/ named by the split" : "");
 }
 
 typedef karma_status row_fn(struct retrieval *r, const struct dataset_spec *spec, struct arena *a,
@@ -128,14 +134,14 @@ static karma_status each_row(struct retrieval *r, const struct dataset_spec *spe
         duplicates += row.duplicates;
         st = take(r, spec, &a, &row);
         if (st < 0) {
-            st = status_prefix(st, "line %lld", (long long)row.line_no);
+            st = reader_prefix(st, &reader, row.line_no);
             break;
         }
     }
     if (st == KARMA_DONE) st = n ? KARMA_OK : status_fail(KARMA_E_MISSING, "no rows");
     if (st == KARMA_OK && duplicates)
         log_warn("%s: %zu rows give a key twice; the last one counts", path, duplicates);
-    sha256_field(bytes, reader.text, reader.len);
+    reader_add_digest(&reader, bytes);
     arena_release(&a);
     reader_close(&reader);
     return st < 0 ? status_prefix(st, "%s", path) : KARMA_OK;

@@ -139,7 +139,7 @@ karma_status speech_open_folder(struct speech *s, const char *folder, struct rea
     if (st == KARMA_OK && s->text.len == 0)
         st = status_fail(KARMA_E_MISSING,
                          "%s: neither metadata.*, manifest.* or transcripts.* (.jsonl, .json, "
-                         ".csv, .tsv) nor recordings with a .txt file each",
+                         ".csv, .tsv, .parquet) nor recordings with a .txt file each",
                          folder);
     if (st < 0) return st;
     s->folder = folder;
@@ -186,11 +186,16 @@ static karma_status read_audio(struct arena *a, const struct speech *s, const st
     return st;
 }
 
-static karma_status set_other_args(struct arena *a, const char *language, struct item *out) {
+/* The language, and where the drug names stand in the transcript, for metrics that read them. */
+static karma_status set_other_args(struct arena *a, const char *language, const struct json *row,
+                                   struct item *out) {
     struct json *o = json_new_object(a);
     struct buf text = {0};
-    if (!language) return KARMA_OK;
-    karma_status st = json_set(a, o, "language", json_new_string(a, language));
+    const struct json *entities = json_get(row, "medical_entities");
+    karma_status st = o ? KARMA_OK : KARMA_E_NOMEM;
+    if (!language && json_is_null(entities)) return st;
+    if (st == KARMA_OK && language) st = json_set(a, o, "language", json_new_string(a, language));
+    if (st == KARMA_OK && !json_is_null(entities)) st = json_set(a, o, "entities", entities);
     if (st == KARMA_OK) st = json_write(&text, o, 0, JSON_PYTHON);
     if (st == KARMA_OK && !(out->other_args = arena_strdup(a, buf_str(&text)))) st = KARMA_E_NOMEM;
     buf_release(&text);
@@ -215,7 +220,8 @@ karma_status speech_item(struct arena *a, const struct dataset_spec *spec, const
     if (st < 0) return st;
     if (!out->reference) return status_fail(KARMA_E_MISSING, "%s: missing", name);
     st = row_language(a, spec, row, &language);
-    if (st == KARMA_OK) st = set_other_args(a, language ? language : asked_language(args), out);
+    if (st == KARMA_OK)
+        st = set_other_args(a, language ? language : asked_language(args), row, out);
     const char *system = f->system ? f->system : "system";
     if (st == KARMA_OK) st = item_text(a, item_field(row, system), &out->system_prompt);
     if (!out->system_prompt || out->system_prompt[0] == '\0')

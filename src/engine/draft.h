@@ -16,6 +16,10 @@ enum {
     DRAFT_MOST_MATCH = 4,
 };
 
+/* What further rows of a step cost beside the reading of the weights: DRAFT_CHEAP with bf16 in
+ * pairs and int8, DRAFT_DEAR with blocks of few bits and where products are done in f32. */
+enum draft_rows { DRAFT_DEAR, DRAFT_CHEAP };
+
 struct draft {
     int32_t tokens[DRAFT_MAX];
     int32_t n;       /* guessed */
@@ -32,7 +36,8 @@ void draft_init(struct draft *d);
 void draft_find(struct draft *d, const int32_t *tokens, int32_t n, int64_t vocab_size,
                 int32_t most);
 /* Decide the n_rows of n sequences that answer, up to max_rows rows with their own n. */
-void draft_share_rows(struct draft *const *drafts, int32_t n, int32_t max_rows);
+void draft_share_rows(struct draft *const *drafts, int32_t n, int32_t max_rows,
+                      enum draft_rows cost);
 /* What was said in the place of the guess, as far as it is known: n >= 0 tokens. */
 void draft_learn(struct draft *d, const int32_t *said, int32_t n);
 

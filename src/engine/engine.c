@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/map.h"
 #include "base/mem.h"
+#include "engine/branches.h"
 #include "engine/request.h"
 #include "engine/runtime.h"
 #include "models/vision.h"
@@ -29,18 +30,21 @@ struct engine {
     int32_t max_sequences, max_rows, max_head_rows;
     int32_t max_span;
     bool share_prefixes, speculate;
+    enum draft_rows draft_rows; /* what they cost with these weights */
     /* By the digest of a picture met so far: what the cache knows its first row by; those of the
      * others follow, downwards. Grows with the pictures, not with the tokens. */
     struct map pictures;
     int32_t next_picture;
+    struct lanes lanes;
+    int32_t *lane_tables[BRANCH_LANES];
 
     void *arena;                    /* everything below that is an array */
     struct batch_row *rows;         /* [max_rows] */
     int32_t *logit_rows;            /* [max_head_rows] */
     float *logits;                  /* [max_head_rows, vocab_size] */
     struct batch_choice *choices;   /* [max_sequences] */
-    int32_t *block_tables;          /* [max_sequences, blocks_per_sequence] */
-    const int32_t **block_table_of; /* [max_sequences] */
+    int32_t *block_tables;          /* [max_sequences + BRANCH_LANES, blocks_per_sequence] */
+    const int32_t **block_table_of; /* [max_sequences + BRANCH_LANES] */
     bool *slot_used;                /* [max_sequences] */
 
     struct request *waiting, **waiting_end; /* in order of submission */
@@ -61,14 +65,14 @@ static size_t rounded(size_t bytes) {
 }
 
 static struct parts parts_of(const struct engine *e, int32_t n_blocks, int32_t per_sequence) {
-    const size_t sequences = (size_t)e->max_sequences;
+    const size_t sequences = (size_t)e->max_sequences, tables = sequences + BRANCH_LANES;
     return (struct parts){
         .cache = rounded(kv_cache_bytes(n_blocks)),
         .sampler = rounded(sampler_bytes(e->vocab_size)),
         .logits = rounded((size_t)e->max_head_rows * (size_t)e->vocab_size * sizeof(float)),
         .choices = rounded(sequences * sizeof(struct batch_choice)),
-        .tables = rounded(sequences * (size_t)per_sequence * sizeof(int32_t)),
-        .table_of = rounded(sequences * sizeof(int32_t *)),
+        .tables = rounded(tables * (size_t)per_sequence * sizeof(int32_t)),
+        .table_of = rounded(tables * sizeof(int32_t *)),
         .rows = rounded((size_t)e->max_rows * sizeof(struct batch_row)),
         .logit_rows = rounded((size_t)e->max_head_rows * sizeof(int32_t)),
         .slot_used = rounded(sequences * sizeof(bool)),
@@ -102,9 +106,13 @@ static karma_status lay_out(struct engine *e) {
     e->logit_rows = (int32_t *)(void *)at;
     at += p.logit_rows;
     e->slot_used = (bool *)at;
-    for (int32_t i = 0; i < e->max_sequences; i++) {
-        e->block_table_of[i] = e->block_tables + (size_t)i * (size_t)e->rt.blocks_per_sequence;
+    for (int32_t i = 0; i < e->max_sequences + BRANCH_LANES; i++) {
+        int32_t *table = e->block_tables + (size_t)i * (size_t)e->rt.blocks_per_sequence;
+        e->block_table_of[i] = table;
+        if (i >= e->max_sequences) e->lane_tables[i - e->max_sequences] = table;
     }
+    e->lanes = (struct lanes){
+        .rt = &e->rt, .cache = &e->cache, .tables = e->lane_tables, .first = e->max_sequences};
     return KARMA_OK;
 }
 
@@ -149,6 +157,16 @@ static karma_status check_vocabulary(const struct model *model, const struct tok
     return KARMA_OK;
 }
 
+/* Weights of a byte, or two in pairs, leave time for rows on a processor that has both. */
+static enum draft_rows cost_of_rows(const struct model *model) {
+    const struct model_info *info = &model->info;
+    const bool bytes = model->be->weights != WEIGHTS_STORED;
+    const bool pairs =
+        !info->has_wide_products && info->token_bytes >= 2 * (size_t)info->token_parameters;
+    if (!model->be->ops->caches(model->be, DTYPE_BF16)) return DRAFT_DEAR;
+    return bytes || pairs ? DRAFT_CHEAP : DRAFT_DEAR;
+}
+
 /* The sizes that options come to. */
 static void settle(struct engine *e, const struct model *model,
                    const karma_engine_options *options) {
@@ -159,6 +177,7 @@ static void settle(struct engine *e, const struct model *model,
     if (e->max_head_rows > e->max_rows) e->max_head_rows = e->max_rows;
     e->share_prefixes = options->share_prefixes;
     e->speculate = options->speculate;
+    e->draft_rows = cost_of_rows(model);
     e->next_picture = -1;
     if (!(model->info.can & FAMILY_SEE)) return;
     /* Whole pictures enter a step, also when every other sequence is answering. */
@@ -178,7 +197,7 @@ static struct runtime_limits limits_of(const struct engine *e,
         .ceiling_bytes = (size_t)options->max_memory_mb << 20,
         .host_bytes = sizeof(*e) + sum_of(&fixed),
         .host_block_bytes = sizeof(struct kv_block) + 2 * sizeof(int32_t) +
-                            (size_t)e->max_sequences * sizeof(int32_t),
+                            (size_t)(e->max_sequences + BRANCH_LANES) * sizeof(int32_t),
     };
 }
 
@@ -542,7 +561,7 @@ static void draft(struct engine *e) {
         /* The last token of an answer takes no row. */
         draft_find(&r->draft, r->tokens, r->n_tokens, e->vocab_size, r->n_limit - r->n_tokens - 1);
     }
-    draft_share_rows(drafts, n, e->max_rows);
+    draft_share_rows(drafts, n, e->max_rows, e->draft_rows);
 }
 
 /* After a step, of which r's first n_scheduled rows stay: blocks that became full can be found, and
@@ -596,6 +615,8 @@ static void take_logits(struct engine *e, struct request *r) {
     if (r->ended || end < r->n_tokens) return;
     if (r->n_candidates)
         request_choose(r, e->tokenizer);
+    else if (r->n_branches)
+        branches_begin(r, logits, e->vocab_size, e->tokenizer);
     else
         take_answer(e, r, logits);
 }
@@ -612,6 +633,7 @@ static void retire(struct engine *e) {
         *at = r->next;
         if (!*at) e->active_end = at;
         e->n_active--;
+        branches_leave(&e->lanes, r);
         release_blocks(e, r, r->n_blocks);
         e->slot_used[r->slot] = false;
         e->stats.cached_tokens += (uint64_t)r->n_cached;
@@ -662,14 +684,20 @@ static void run_batch(struct engine *e) {
         r->n_scheduled = 0;
         if (r->n_tokens > r->n_prompt) schedule(e, r, &batch);
     }
+    const struct step_room room = {e->rows, e->logit_rows, e->max_rows, e->max_head_rows};
     for (struct request *r = e->active; r && batch.n_rows < e->max_rows; r = r->next) {
-        if (r->n_tokens == r->n_prompt && skip_found(e, r)) schedule(e, r, &batch);
+        if (r->n_branches && r->n_filled == r->n_prompt)
+            branches_schedule(&e->lanes, r, &batch, &room);
+        else if (r->n_tokens == r->n_prompt && skip_found(e, r))
+            schedule(e, r, &batch);
     }
     if (batch.n_rows == 0) return;
     runtime_forward(&e->rt, &batch);
     e->stats.steps++;
     e->stats.rows += (uint64_t)batch.n_rows;
     for (struct request *r = e->active; r; r = r->next) {
+        if (r->n_branches && r->n_filled == r->n_prompt)
+            branches_take(&e->lanes, r, e->logits, e->vocab_size, e->tokenizer);
         if (r->n_scheduled == 0) continue;
         take_logits(e, r);
         note_filled(e, r);

@@ -69,6 +69,42 @@ static karma_status check_candidates(const karma_generate_options *o, int64_t vo
     return KARMA_OK;
 }
 
+static karma_status check_continuation(const karma_continuation *c, size_t i, size_t n_prompt,
+                                       int64_t vocab_size, int32_t n_ctx) {
+    if (c->n_tokens == 0) return status_fail(KARMA_E_RANGE, "continuation %zu: no tokens", i);
+    if (n_prompt < (size_t)n_ctx && c->n_tokens > (size_t)n_ctx - n_prompt) {
+        return status_fail(KARMA_E_LIMIT,
+                           "the prompt has %zu tokens and continuation %zu %zu, n_ctx is %d",
+                           n_prompt, i, c->n_tokens, n_ctx);
+    }
+    for (size_t k = 0; k < c->n_tokens; k++) {
+        if (c->tokens[k] >= 0 && c->tokens[k] < vocab_size) continue;
+        return status_fail(KARMA_E_RANGE,
+                           "continuation %zu: id %d is outside the vocabulary of %lld", i,
+                           c->tokens[k], (long long)vocab_size);
+    }
+    return KARMA_OK;
+}
+
+static karma_status check_continuations(const karma_generate_options *o, size_t n_prompt,
+                                        int64_t vocab_size, int32_t n_ctx) {
+    karma_status st = KARMA_OK;
+    if (o->n_continuations > KARMA_MAX_CANDIDATES) {
+        return status_fail(KARMA_E_RANGE, "continuations: expected up to %d, found %zu",
+                           KARMA_MAX_CANDIDATES, o->n_continuations);
+    }
+    if (o->n_continuations && o->n_candidates) {
+        return status_fail(KARMA_E_USAGE, "continuations: not together with candidates");
+    }
+    if (o->n_continuations && o->n_top_logprobs >= 0) {
+        return status_fail(KARMA_E_USAGE, "continuations: nothing is generated, so there are no "
+                                          "log-probabilities of tokens");
+    }
+    for (size_t i = 0; i < o->n_continuations && st == KARMA_OK; i++)
+        st = check_continuation(&o->continuations[i], i, n_prompt, vocab_size, n_ctx);
+    return st;
+}
+
 static karma_status check_spans(const struct engine_prompt *prompt) {
     size_t end = 0;
     for (size_t i = 0; i < prompt->n_spans; i++) {
@@ -153,6 +189,36 @@ static karma_status copy_candidates(struct request *r, const karma_generate_opti
     return KARMA_OK;
 }
 
+static karma_status copy_continuations(struct request *r, const karma_generate_options *o) {
+    const size_t n = o->n_continuations;
+    if (n == 0) return KARMA_OK;
+    r->branches = arena_calloc(&r->memory, n, sizeof(*r->branches));
+    r->branch_sums = arena_calloc(&r->memory, n, sizeof(*r->branch_sums));
+    r->branch_logprobs = arena_calloc(&r->memory, n, sizeof(*r->branch_logprobs));
+    r->branch_lengths = arena_calloc(&r->memory, n, sizeof(*r->branch_lengths));
+    if (!r->branches || !r->branch_sums || !r->branch_logprobs || !r->branch_lengths)
+        return KARMA_E_NOMEM;
+    for (size_t i = 0; i < n; i++) {
+        const karma_continuation *c = &o->continuations[i];
+        const int32_t *tokens = arena_dup(&r->memory, c->tokens, c->n_tokens * sizeof(*c->tokens));
+        if (!tokens) return KARMA_E_NOMEM;
+        r->branch_lengths[i] = (int32_t)c->n_tokens;
+        r->branches[i] = (struct branch){
+            .tokens = tokens, .n_tokens = (int32_t)c->n_tokens, .place = BRANCH_NOWHERE};
+    }
+    r->n_branches = (int32_t)n;
+    return KARMA_OK;
+}
+
+/* Tokens behind the prompt, at most. */
+static int32_t most_tokens(const karma_generate_options *o) {
+    size_t most = o->n_candidates ? 1 : (size_t)o->max_tokens;
+    if (o->n_continuations) most = 1;
+    for (size_t i = 0; i < o->n_continuations; i++)
+        if (o->continuations[i].n_tokens > most) most = o->continuations[i].n_tokens;
+    return (int32_t)most;
+}
+
 static karma_status copy_spans(struct request *r, const struct engine_prompt *prompt) {
     if (prompt->n_spans == 0) return KARMA_OK;
     r->contents = arena_calloc(&r->memory, (size_t)r->n_limit, sizeof(*r->contents));
@@ -203,6 +269,7 @@ karma_status request_create(const char *key, const struct engine_prompt *prompt,
     if (st == KARMA_OK) st = sampler_check(&sampling);
     if (st == KARMA_OK) st = check_thought(options->thought, vocab_size);
     if (st == KARMA_OK) st = check_candidates(options, vocab_size);
+    if (st == KARMA_OK) st = check_continuations(options, prompt->n_tokens, vocab_size, n_ctx);
     if (st == KARMA_OK) st = check_prompt(prompt, vocab_size, n_ctx);
     if (st < 0) return st;
 
@@ -213,7 +280,7 @@ karma_status request_create(const char *key, const struct engine_prompt *prompt,
     r->wants_prompt_logprobs = options->prompt_logprobs;
     draft_init(&r->draft);
     r->n_prompt = r->n_tokens = (int32_t)prompt->n_tokens;
-    const int32_t most = options->n_candidates ? 1 : options->max_tokens;
+    const int32_t most = most_tokens(options);
     r->n_limit = most < n_ctx - r->n_prompt ? r->n_prompt + most : n_ctx;
     r->enough = options->enough;
     const char *stream_key = options->stream_key ? options->stream_key : "";
@@ -231,6 +298,7 @@ karma_status request_create(const char *key, const struct engine_prompt *prompt,
     if (st == KARMA_OK) st = copy_stops(r, options);
     if (st == KARMA_OK) st = copy_thought(r, options->thought);
     if (st == KARMA_OK) st = copy_candidates(r, options);
+    if (st == KARMA_OK) st = copy_continuations(r, options);
     if (st == KARMA_OK) st = make_logprobs(r, vocab_size);
     if (st == KARMA_OK && tokenizer) {
         st = buf_reserve(&r->text, (size_t)(r->n_limit - r->n_prompt) * TEXT_BYTES_A_TOKEN + 1);
@@ -423,15 +491,20 @@ void request_choose(struct request *r, const struct tokenizer *tokenizer) {
     const double log_sum = sampler_log_sum(logits, r->n_candidates, &max);
     for (int32_t i = 0; i < r->n_candidates; i++)
         r->candidate_logprobs[i] = (float)((double)logits[i] - (double)max - log_sum);
-    r->tokens[r->n_tokens++] = r->candidates[best];
-    if (tokenizer) {
-        st = detokenizer_push(&r->detokenizer, tokenizer, r->candidates[best], true, &r->text);
-        if (st < 0) {
-            request_fail(r, st);
-            return;
-        }
+    request_end_with(r, &r->candidates[best], 1, tokenizer);
+}
+
+void request_end_with(struct request *r, const int32_t *tokens, int32_t n,
+                      const struct tokenizer *tokenizer) {
+    karma_status st = KARMA_OK;
+    for (int32_t i = 0; i < n && st == KARMA_OK; i++) {
+        r->tokens[r->n_tokens++] = tokens[i];
+        if (tokenizer) st = detokenizer_push(&r->detokenizer, tokenizer, tokens[i], true, &r->text);
     }
-    end_with(r, KARMA_FINISH_STOP);
+    if (st < 0)
+        request_fail(r, st);
+    else
+        end_with(r, KARMA_FINISH_STOP);
 }
 
 void request_score_prompt(struct request *r, int32_t at, const float *logits, int64_t vocab_size) {
@@ -473,8 +546,12 @@ void request_report(struct request *r, const struct tokenizer *tokenizer) {
         .logprobs = r->logprobs,
         .prompt_logprobs = r->prompt_logprobs,
         .candidate_logits = failed ? NULL : r->candidate_logits,
-        .candidate_logprobs = failed ? NULL : r->candidate_logprobs,
-        .n_candidates = failed ? 0 : (size_t)r->n_candidates,
+        .candidate_logprobs = failed          ? NULL
+                              : r->n_branches ? r->branch_logprobs
+                                              : r->candidate_logprobs,
+        .n_candidates = failed ? 0 : (size_t)(r->n_branches ? r->n_branches : r->n_candidates),
+        .candidate_sums = failed ? NULL : r->branch_sums,
+        .candidate_tokens = failed ? NULL : r->branch_lengths,
     };
     if (r->done) r->done(r->user, &output);
 }

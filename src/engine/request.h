@@ -16,6 +16,18 @@
 
 enum { REQUEST_MAX_TOP = 20 };
 
+/* A continuation that is weighed (engine/branches.h). */
+enum { BRANCH_NOWHERE = -2, BRANCH_AT_HOME = -1 };
+struct branch {
+    const int32_t *tokens;
+    int32_t n_tokens;
+    double sum;           /* of the log-probabilities so far */
+    int32_t n_filled;     /* of its tokens: their keys and values are in the cache */
+    int32_t place;        /* a lane from 0; the request's own blocks; or none yet */
+    int32_t n_scheduled;  /* rows of the step under way */
+    int32_t first_logits; /* its first row of logits in that step */
+};
+
 struct request {
     struct request *next;
     struct arena memory;
@@ -32,6 +44,11 @@ struct request {
     int32_t *candidates;   /* [n_candidates] compared instead of generating */
     int32_t n_candidates;
     float *candidate_logits, *candidate_logprobs; /* [n_candidates] */
+    struct branch *branches;                      /* [n_branches] weighed instead of generating */
+    int32_t n_branches;
+    double *branch_sums; /* [n_branches] */
+    float *branch_logprobs;
+    int32_t *branch_lengths;
     bool (*enough)(void *user, const char *text, size_t len);
     bool decided; /* by enough */
     karma_done_fn done;
@@ -93,6 +110,9 @@ void request_accept(struct request *r, const float *logits, struct sampler *samp
                     const struct tokenizer *tokenizer);
 /* Take what candidate_logits say: the token is one of the candidates, and the request ends. */
 void request_choose(struct request *r, const struct tokenizer *tokenizer);
+/* These tokens are the answer, and the request ends. */
+void request_end_with(struct request *r, const int32_t *tokens, int32_t n,
+                      const struct tokenizer *tokenizer);
 /* The log-probability of prompt token `at` from the logits before it; of those in the place of a
  * picture there is none, and 0 stands for it. */
 void request_score_prompt(struct request *r, int32_t at, const float *logits, int64_t vocab_size);

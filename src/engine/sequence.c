@@ -10,7 +10,7 @@
 #include "engine/engine.h"
 #include "engine/runtime.h"
 
-enum { CHUNK_ROWS = 256, HEAD_ROWS = 32 };
+enum { CHUNK_ROWS = 512, HEAD_ROWS = 32 };
 
 struct sequence {
     struct runtime rt;

@@ -7,7 +7,10 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/sha256.h"
+#include "eval/in_flight.h"
+#include "eval/key_fields.h"
 #include "eval/order.h"
+#include "eval/ways.h"
 #include "karma/embedding.h"
 
 /* Their content, not where it lies. */
@@ -25,6 +28,39 @@ static void add_strings(struct sha256 *h, const char *const *list, size_t n) {
         sha256_field_str(h, list[i]);
 }
 
+/* All of it that a model sees. */
+static void add_sample(struct sha256 *h, const karma_sample *s) {
+    sha256_field_str(h, s->system_prompt);
+    sha256_field_u64(h, s->n_messages);
+    for (size_t i = 0; i < s->n_messages; i++) {
+        sha256_field_str(h, s->conversation[i].role);
+        sha256_field_str(h, s->conversation[i].content);
+        if (s->conversation[i].n_images) sha256_field_u64(h, s->conversation[i].images_first);
+        add_images(h, s->conversation[i].images, s->conversation[i].n_images);
+    }
+    sha256_field_str(h, s->n_messages ? NULL : s->input);
+    sha256_field_str(h, s->other_args_json);
+    if (s->audio) { /* its content, not where it lies */
+        sha256_field_str(h, "audio");
+        sha256_field_str(h, s->audio->digest);
+    }
+    add_images(h, s->images, s->n_images);
+    if (s->n_candidates) {
+        sha256_field_str(h, "candidates");
+        add_strings(h, s->candidates, s->n_candidates);
+        sha256_field_str(h, s->answer_lead);
+        if (s->candidate_texts) sha256_field_str(h, "weighed as texts");
+    }
+}
+
+static void add_stop(struct sha256 *h, const struct stop_rule *stop) {
+    if (!stop) return;
+    sha256_field_str(h, "stop when decided");
+    sha256_field_str(h, stop->name);
+    add_strings(h, stop->labels, stop->n);
+    add_strings(h, stop->texts, stop->n);
+}
+
 void answers_store_key(const char *identity, const karma_sample *s, const struct stop_rule *stop,
                        unsigned char out[STORE_KEY_BYTES]) {
     struct sha256 h;
@@ -32,84 +68,105 @@ void answers_store_key(const char *identity, const karma_sample *s, const struct
     sha256_field_str(&h, "karma answer 1");
     sha256_field_str(&h, identity);
     sha256_field_str(&h, s->key); /* the random stream is seeded by it */
-    sha256_field_str(&h, s->system_prompt);
-    sha256_field_u64(&h, s->n_messages);
-    for (size_t i = 0; i < s->n_messages; i++) {
-        sha256_field_str(&h, s->conversation[i].role);
-        sha256_field_str(&h, s->conversation[i].content);
-        if (s->conversation[i].n_images) sha256_field_u64(&h, s->conversation[i].images_first);
-        add_images(&h, s->conversation[i].images, s->conversation[i].n_images);
-    }
-    sha256_field_str(&h, s->n_messages ? NULL : s->input);
-    sha256_field_str(&h, s->other_args_json);
-    if (s->audio) { /* its content, not where it lies */
-        sha256_field_str(&h, "audio");
-        sha256_field_str(&h, s->audio->digest);
-    }
-    add_images(&h, s->images, s->n_images);
-    if (s->n_candidates) {
-        sha256_field_str(&h, "candidates");
-        add_strings(&h, s->candidates, s->n_candidates);
-        sha256_field_str(&h, s->answer_lead);
-    }
-    if (stop) {
-        sha256_field_str(&h, "stop when decided");
-        sha256_field_str(&h, stop->name);
-        add_strings(&h, stop->labels, stop->n);
-        add_strings(&h, stop->texts, stop->n);
-    }
+    add_sample(&h, s);
+    add_stop(&h, stop);
     sha256_end(&h, out);
 }
 
-/* Sample i as the model is to see it, but for the reference, and what stops its answer. */
-static karma_status sample_of(struct plan_dataset *d, size_t i, karma_sample *out,
-                              struct stop_rule *stop) {
+/* Sample i as the model is to see it in one way, but for the reference, and what stops its answer.
+ */
+karma_status answers_sample(struct plan_dataset *d, enum way way, size_t i, karma_sample *out,
+                            struct stop_rule *stop) {
     const karma_sample *full;
     const char *const *labels = NULL, *const *texts = NULL;
     size_t n = 0;
     karma_status st = karma_dataset_get(d->data, i, &full);
-    if (st == KARMA_OK && (d->letters || d->stops))
+    if (st == KARMA_OK && (way != WAY_GENERATION || d->stops))
         st = karma_dataset_choices(d->data, i, &labels, &texts, &n);
     if (st < 0) return st;
     *out = *full;
-    if (d->letters) {
-        out->candidates = labels;
+    if (way != WAY_GENERATION) {
+        out->candidates = way == WAY_LETTERS ? labels : texts;
         out->n_candidates = n;
-        out->answer_lead = d->lead;
+        out->answer_lead = d->lead[way];
+        out->candidate_texts = way == WAY_OPTIONS;
     }
     *stop = (struct stop_rule){d->info->extraction, labels, texts, n};
     return KARMA_OK;
 }
 
-static karma_status add_slot(struct answers_run *run, struct plan_dataset *d, struct answers *a,
-                             struct order *order, size_t i) {
-    karma_sample sample;
-    struct stop_rule stop;
-    karma_status st = sample_of(d, i, &sample, &stop);
-    if (st < 0) return st;
-    if (!sample.key) return status_fail(KARMA_E_INTERNAL, "%s: sample without key", d->name);
+/* What the model knows an asking by, in *out: the sample's key, which seeds the random stream of
+ * what it writes; where samples are asked in several ways, with the way's name behind it. */
+static karma_status name_asking(const struct plan_dataset *d, enum way way, const char *key,
+                                struct buf *out) {
+    buf_clear(out);
+    karma_status st = buf_puts(out, key);
+    if (st < 0 || d->n_ways == 1 || way == WAY_GENERATION) return st;
+    return buf_printf(out, "#%s", way_name(way));
+}
+
+static karma_status note_key(struct answers *a, const struct plan_dataset *d, const char *key,
+                             size_t slot) {
     struct map_entry *entry;
     bool added;
-    st = map_put(&a->by_key, sample.key, strlen(sample.key), &entry, &added);
+    karma_status st = map_put(&a->by_key, key, strlen(key), &entry, &added);
     if (st < 0) return st;
     if (!added) {
         return status_fail(KARMA_E_DUPLICATE, "%s: two samples have the key %s", d->name,
-                           status_quotez(sample.key));
+                           status_quotez(key));
     }
-    entry->value.u64 = i;
-    struct sample_slot *slot = &a->slots[i];
-    answers_store_key(run->identity, &sample, d->stops ? &stop : NULL, slot->store_key);
+    entry->value.u64 = slot;
+    return KARMA_OK;
+}
+
+/* In the store's own way, if it is there. */
+static karma_status look_up_slot(struct answers_run *run, struct answers *a,
+                                 struct sample_slot *slot) {
+    karma_status stored;
     slot->wanted = true;
-    if (run->refresh) return order_look(order, &sample);
-    st = store_get(run->store, slot->store_key, &a->arena, &slot->answer, &a->n_damaged);
+    if (run->refresh) return KARMA_OK;
+    karma_status st = store_find(run->store, slot->store_key, &stored, &a->n_damaged);
     if (st < 0) return st;
-    if (st == KARMA_DONE || (slot->answer.status < 0 && !run->keep_failed))
-        return order_look(order, &sample);
+    if (st == KARMA_DONE || (stored < 0 && !run->keep_failed)) {
+        enum suspicion suspected;
+        const bool there = st == KARMA_OK;
+        st = in_flight_look(run->flight, slot->store_key, &suspected);
+        slot->suspected = (unsigned char)suspected;
+        if (st < 0 || suspected != SUSPICION_LEFT_OUT) return st;
+        slot->wanted = false;
+        if (!there) return KARMA_OK; /* leave_out() follows */
+    }
     slot->wanted = false;
     slot->state = ANSWER_READY;
     a->n_cached++;
     a->n_ready++;
-    a->n_failed += slot->answer.status < 0;
+    a->n_failed += stored < 0;
+    return KARMA_OK;
+}
+
+/* Sample i in all its ways. */
+static karma_status add_slots(struct answers_run *run, struct plan_dataset *d, struct answers *a,
+                              struct order *order, size_t i, struct buf *name) {
+    bool wanted = false;
+    for (size_t w = 0; w < a->n_ways; w++) {
+        const enum way way = d->ways[w];
+        struct sample_slot *slot = &a->slots[w * a->n + i];
+        karma_sample sample;
+        struct stop_rule stop;
+        karma_status st = answers_sample(d, way, i, &sample, &stop);
+        if (st < 0) return st;
+        if (!sample.key) return status_fail(KARMA_E_INTERNAL, "%s: sample without key", d->name);
+        st = name_asking(d, way, sample.key, name);
+        if (st == KARMA_OK) st = note_key(a, d, buf_str(name), w * a->n + i);
+        if (st < 0) return st;
+        answers_store_key(run->identity, &sample, d->stops && way == WAY_GENERATION ? &stop : NULL,
+                          slot->store_key);
+        st = look_up_slot(run, a, slot);
+        if (st == KARMA_OK && slot->wanted && !wanted) st = order_look(order, &sample);
+        if (st < 0) return st;
+        wanted = wanted || slot->wanted;
+    }
+    a->n_samples_cached += !wanted;
     return KARMA_OK;
 }
 
@@ -119,15 +176,19 @@ struct feed {
     struct answers_run *run;
     struct plan_dataset *d;
     struct answers *a;
-    size_t *order; /* [n_order], in a: slots to ask for, those alike together */
+    size_t *order; /* [n_order], in a: slots to ask for, those that begin alike together */
     size_t n_order, at;
+    size_t n_alone;    /* of them, the first: each is asked alone (in_flight.h) */
+    size_t until;      /* handed out now, of n_order */
     size_t n_fresh;    /* answered by the model */
     size_t reported;   /* ready and committed */
     karma_sample lent; /* the one handed out last, without its reference */
     bool started, cancelled;
     karma_status broken; /* the store or the model's bookkeeping failed: no more is handed out */
     char why[1024];      /* its message, kept over what the model's own ending sets */
-    struct buf so_far;   /* of the answer that is_decided() looks at */
+    struct buf so_far;   /* of the answer that is_decided() looks at; for a moment other things */
+    struct buf name;     /* of the asking handed out last */
+    struct buf own;      /* the sample's key of the output put last */
 };
 
 /* The run cannot go on. The first reason is the one to tell. */
@@ -145,12 +206,12 @@ static void report(struct feed *f) {
     const double now_s = (double)(clock_monotonic_ns() - f->run->started_ns) * 1e-9;
     f->reported = f->a->n_ready - store_pending(f->run->store);
     p->done = f->reported;
-    p->total = f->a->n;
+    p->total = (f->run->only ? f->run->n_only : f->a->n) * f->a->n_ways;
     p->cached = f->a->n_cached;
     p->failed = f->a->n_failed;
     p->elapsed_s = now_s;
     p->rate = now_s > 0 ? (double)f->n_fresh / now_s : 0;
-    const size_t left = f->a->n - f->a->n_ready;
+    const size_t left = p->total - f->a->n_ready;
     p->remaining_s = f->n_fresh > 0 && p->rate > 0 ? (double)left / p->rate : -1;
     ev->progress(ev->user, p);
 }
@@ -158,12 +219,24 @@ static void report(struct feed *f) {
 static bool is_cancelled(void *user) {
     struct feed *f = user;
     const karma_eval_events *ev = f->run->events;
-    if (!f->cancelled && ev && ev->cancelled && ev->cancelled(ev->user)) f->cancelled = true;
+    if (!f->cancelled && ev && ev->cancelled && ev->cancelled(ev->user)) {
+        f->cancelled = true;
+        in_flight_clear(f->run->flight); /* who ends the program now is to blame himself */
+    }
     const size_t before = store_pending(f->run->store);
     karma_status st = f->broken < 0 ? f->broken : store_tick(f->run->store);
     if (st < 0) break_off(f, st);
     if (st == KARMA_OK && before && store_pending(f->run->store) == 0) report(f);
     return f->cancelled || f->broken < 0;
+}
+
+/* What the key of what is asked now is made of. */
+static karma_status explain(struct feed *f, size_t at, const struct stop_rule *stop) {
+    if (!store_explains(f->run->store)) return KARMA_OK;
+    buf_clear(&f->so_far);
+    karma_status st = key_fields_text(&f->lent, stop, &f->so_far);
+    if (st < 0) return st;
+    return store_explain(f->run->store, f->a->slots[at].store_key, buf_str(&f->so_far));
 }
 
 static karma_status next_sample(void *user, const karma_sample **sample) {
@@ -172,39 +245,39 @@ static karma_status next_sample(void *user, const karma_sample **sample) {
     f->started = true;
     if (f->broken < 0) return f->broken;
     if (f->cancelled) return KARMA_DONE;
-    if (f->at == f->n_order) return KARMA_DONE;
-    const size_t i = f->order[f->at++];
-    f->a->slots[i].asked = true;
-    struct stop_rule ignored;
-    karma_status st = sample_of(f->d, i, &f->lent, &ignored);
+    if (f->at == f->until) return KARMA_DONE;
+    const size_t at = f->order[f->at++];
+    const enum way way = f->d->ways[at / f->a->n];
+    f->a->slots[at].asked = true;
+    struct stop_rule stop;
+    karma_status st = answers_sample(f->d, way, at % f->a->n, &f->lent, &stop);
+    if (st == KARMA_OK) st = explain(f, at, way == WAY_GENERATION && f->d->stops ? &stop : NULL);
+    if (st == KARMA_OK) st = name_asking(f->d, way, f->lent.key, &f->name);
     if (st < 0) return st;
+    f->lent.key = buf_str(&f->name);
     f->lent.expected_output = NULL; /* no model can peek */
     /* A recogniser takes an input for the path of a recording: a question is none. */
     if (karma_model_get_type(f->run->model) == KARMA_AUDIO_RECOGNITION) f->lent.input = NULL;
+    in_flight_begin(f->run->flight, f->a->slots[at].store_key, f->at <= f->n_alone);
     *sample = &f->lent;
     return KARMA_OK;
 }
 
-static karma_status dup_text(struct arena *a, const char *text, const char **out) {
-    *out = text ? arena_strdup(a, text) : NULL;
-    return text && !*out ? KARMA_E_NOMEM : KARMA_OK;
-}
-
-static karma_status copy_answer(struct arena *a, const karma_output *o, struct answer *out) {
-    *out = (struct answer){.status = o->status,
+struct answer answers_of_output(const karma_output *o) {
+    if (o->status < 0)
+        return (struct answer){.status = o->status,
+                               .error = o->error ? o->error : "",
+                               .n_prompt_tokens = o->n_prompt_tokens,
+                               .finish_reason = o->finish_reason,
+                               .flags = o->flags};
+    return (struct answer){.text = o->text ? o->text : "",
+                           .thinking = o->thinking,
+                           .raw_text = o->raw_text,
+                           .tokens = o->n_tokens ? o->tokens : NULL,
+                           .n_tokens = o->n_tokens,
                            .n_prompt_tokens = o->n_prompt_tokens,
                            .finish_reason = o->finish_reason,
                            .flags = o->flags};
-    if (o->status < 0) return dup_text(a, o->error ? o->error : "", &out->error);
-    karma_status st = dup_text(a, o->text ? o->text : "", &out->text);
-    if (st == KARMA_OK) st = dup_text(a, o->thinking, &out->thinking);
-    if (st == KARMA_OK) st = dup_text(a, o->raw_text, &out->raw_text);
-    if (st == KARMA_OK && o->n_tokens) {
-        out->tokens = arena_dup(a, o->tokens, o->n_tokens * sizeof(*o->tokens));
-        out->n_tokens = o->n_tokens;
-        if (!out->tokens) st = KARMA_E_NOMEM;
-    }
-    return st;
 }
 
 /* Nothing that could follow would change what is read out of this? */
@@ -212,11 +285,13 @@ static bool is_decided(void *user, const char *key, const char *text, size_t len
     struct feed *f = user;
     const struct map_entry *entry = key ? map_find(&f->a->by_key, key, strlen(key)) : NULL;
     bool decided = false;
-    if (!entry || f->broken < 0) return false;
+    if (!entry || f->broken < 0 || f->d->ways[entry->value.u64 / f->a->n] != WAY_GENERATION)
+        return false;
     buf_clear(&f->so_far);
     karma_status st = buf_append(&f->so_far, text, len);
     if (st == KARMA_OK)
-        st = karma_dataset_decided(f->d->data, entry->value.u64, buf_str(&f->so_far), &decided);
+        st = karma_dataset_decided(f->d->data, entry->value.u64 % f->a->n, buf_str(&f->so_far),
+                                   &decided);
     if (st < 0) break_off(f, st);
     return decided;
 }
@@ -228,13 +303,27 @@ static void count_tokens(struct answers *a, const karma_output *o) {
     a->n_stopped += (o->flags & KARMA_OUTPUT_DECIDED) != 0;
 }
 
-static karma_status keep(struct feed *f, struct sample_slot *slot, const char *sample_key) {
+static karma_status keep(struct feed *f, size_t at, const char *sample_key,
+                         const struct answer *answer) {
+    struct sample_slot *slot = &f->a->slots[at];
     slot->state = ANSWER_READY;
     f->a->n_ready++;
-    f->a->n_failed += slot->answer.status < 0;
+    f->a->n_failed += answer->status < 0;
     f->n_fresh++;
+    in_flight_end(f->run->flight, slot->store_key);
     return store_put(f->run->store, slot->store_key, karma_model_name(f->run->model), f->d->name,
-                     sample_key, &slot->answer);
+                     sample_key, answer);
+}
+
+/* The sample's own key of an asking's, in *out. The data set is not asked: what it lent last may be
+ * in use. */
+static karma_status sample_key_of(const struct feed *f, size_t at, const char *key,
+                                  struct buf *out) {
+    const enum way way = f->d->ways[at / f->a->n];
+    size_t len = strlen(key);
+    if (f->d->n_ways > 1 && way != WAY_GENERATION) len -= strlen(way_name(way)) + 1;
+    buf_clear(out);
+    return buf_append(out, key, len);
 }
 
 static karma_status put_output(void *user, const karma_output *o) {
@@ -250,8 +339,9 @@ static karma_status put_output(void *user, const karma_output *o) {
     }
     if (o->finish_reason == KARMA_FINISH_CANCELLED && o->status == KARMA_OK) return KARMA_OK;
     if (o->status == KARMA_E_CANCELLED) return KARMA_OK;
-    karma_status st = copy_answer(&f->a->arena, o, &slot->answer);
-    if (st == KARMA_OK) st = keep(f, slot, o->key);
+    const struct answer answer = answers_of_output(o);
+    karma_status st = sample_key_of(f, entry->value.u64, o->key, &f->own);
+    if (st == KARMA_OK) st = keep(f, entry->value.u64, buf_str(&f->own), &answer);
     count_tokens(f->a, o);
     if (st < 0) break_off(f, st);
     if (st == KARMA_OK && store_pending(f->run->store) == 0) report(f);
@@ -260,22 +350,21 @@ static karma_status put_output(void *user, const karma_output *o) {
 
 /* Samples handed out that never came back: an output is missing, so each of them failed. */
 static karma_status close_gaps(struct feed *f) {
-    for (size_t i = 0; i < f->a->n; i++) {
-        struct sample_slot *slot = &f->a->slots[i];
-        if (!slot->asked || slot->state != ANSWER_NONE) continue;
+    const struct answer none = {.status = KARMA_E_PLUGIN,
+                                .error = "the model returned no output for this sample",
+                                .finish_reason = KARMA_FINISH_ERROR};
+    for (size_t at = 0; at < f->a->n * f->a->n_ways; at++) {
         const karma_sample *sample;
-        karma_status st = karma_dataset_get(f->d->data, i, &sample);
-        if (st < 0) return st;
-        slot->answer = (struct answer){.status = KARMA_E_PLUGIN,
-                                       .error = "the model returned no output for this sample",
-                                       .finish_reason = KARMA_FINISH_ERROR};
-        st = keep(f, slot, sample->key);
+        if (!f->a->slots[at].asked || f->a->slots[at].state != ANSWER_NONE) continue;
+        karma_status st = karma_dataset_get(f->d->data, at % f->a->n, &sample);
+        if (st == KARMA_OK) st = keep(f, at, sample->key, &none);
         if (st < 0) return st;
     }
     return KARMA_OK;
 }
 
-static karma_status ask_model(struct feed *f) {
+/* Hand out those in the order before `until`. */
+static karma_status ask_until(struct feed *f, size_t until) {
     const karma_run_io io = {
         .next = next_sample,
         .put = put_output,
@@ -283,10 +372,19 @@ static karma_status ask_model(struct feed *f) {
         .user = f,
         .enough = f->d->stops ? is_decided : NULL,
     };
+    f->until = until;
     karma_status st = karma_model_run(f->run->model, &io);
     if (st == KARMA_OK && !f->cancelled && f->broken == KARMA_OK) st = close_gaps(f);
     if (st == KARMA_E_CANCELLED) f->cancelled = true;
     if (st < 0 && !f->cancelled) break_off(f, st);
+    return st;
+}
+
+static karma_status ask_model(struct feed *f) {
+    karma_status st = KARMA_OK;
+    for (size_t n = 1; n <= f->n_alone && st == KARMA_OK && !f->cancelled; n++)
+        st = ask_until(f, n);
+    if (st == KARMA_OK && !f->cancelled && f->n_order > f->n_alone) ask_until(f, f->n_order);
     /* Whatever happened, finished samples are kept. */
     const karma_status committed = store_commit(f->run->store);
     if (f->broken < 0) return status_fail(f->broken, "%s", f->why);
@@ -313,15 +411,37 @@ static karma_status ask_with_corpus(struct feed *f) {
     return st < 0 ? status_fail(st, "%s", why) : forgotten;
 }
 
-/* Documents are ranked and recordings heard one by one: there is nothing that two would share. */
+static bool any_wanted(const struct answers *a, size_t i) {
+    for (size_t w = 0; w < a->n_ways; w++)
+        if (a->slots[w * a->n + i].wanted) return true;
+    return false;
+}
+
+static void add_to_order(struct feed *f, const size_t *samples, size_t n, bool alone) {
+    for (size_t i = 0; i < n; i++)
+        for (size_t w = 0; w < f->a->n_ways; w++) {
+            const size_t at = w * f->a->n + samples[i];
+            const struct sample_slot *slot = &f->a->slots[at];
+            if (slot->wanted && (slot->suspected != SUSPICION_NONE) == alone)
+                f->order[f->n_order++] = at;
+        }
+}
+
+/* Documents are ranked and recordings heard one by one: there is nothing that two would share. The
+ * ways of one sample stand together: what they share is its prompt. */
 static karma_status put_in_order(struct feed *f, struct order *order) {
     struct answers *a = f->a;
-    f->order = arena_calloc(&a->arena, a->n + 1, sizeof(*f->order));
-    if (!f->order) return KARMA_E_NOMEM;
+    size_t n = 0;
+    size_t *samples = arena_calloc(&a->arena, a->n + 1, sizeof(*samples));
+    f->order = arena_calloc(&a->arena, a->n * a->n_ways + 1, sizeof(*f->order));
+    if (!f->order || !samples) return KARMA_E_NOMEM;
     for (size_t i = 0; i < a->n; i++)
-        if (a->slots[i].wanted) f->order[f->n_order++] = i;
-    if (f->d->n_documents) return KARMA_OK;
-    return order_sort(order, f->d->data, f->order, f->n_order);
+        if (any_wanted(a, i)) samples[n++] = i;
+    karma_status st = f->d->n_documents ? KARMA_OK : order_sort(order, f->d->data, samples, n);
+    add_to_order(f, samples, n, true);
+    f->n_alone = f->n_order;
+    add_to_order(f, samples, n, false);
+    return st;
 }
 
 static karma_status look_up(struct answers_run *run, struct feed *f) {
@@ -329,33 +449,138 @@ static karma_status look_up(struct answers_run *run, struct feed *f) {
     struct answers *a = f->a;
     struct order order = {0};
     karma_status st = KARMA_OK;
+    st = store_hold(run->store);
     for (size_t i = 0; i < a->n && st == KARMA_OK; i++)
-        st = add_slot(run, d, a, &order, i);
+        if (!run->only || run->only[i]) st = add_slots(run, d, a, &order, i, &f->name);
+    store_let_go(run->store);
     if (st == KARMA_OK) st = put_in_order(f, &order);
     order_release(&order);
     return st;
 }
 
-karma_status answers_collect(struct answers_run *run, struct plan_dataset *d, struct answers *a) {
-    *a = (struct answers){.n = d->n_samples};
-    struct feed f = {.run = run, .d = d, .a = a};
-    a->slots = arena_calloc(&a->arena, a->n + 1, sizeof(*a->slots));
-    if (!a->slots) return KARMA_E_NOMEM;
-    karma_status st = look_up(run, &f);
+/* Those with which the program died again and again: they fail without being asked. */
+static karma_status leave_out(struct feed *f) {
+    static const struct answer none = {
+        .status = KARMA_E_INTERNAL,
+        .error = "poison: the program died twice while the model had this sample alone",
+        .finish_reason = KARMA_FINISH_ERROR};
+    size_t n = 0;
+    karma_status st = KARMA_OK;
+    for (size_t at = 0; at < f->a->n * f->a->n_ways && st == KARMA_OK; at++) {
+        const karma_sample *sample;
+        if (f->a->slots[at].suspected != SUSPICION_LEFT_OUT) continue;
+        n++;
+        if (f->a->slots[at].state != ANSWER_NONE) continue;
+        st = karma_dataset_get(f->d->data, at % f->a->n, &sample);
+        if (st == KARMA_OK) st = keep(f, at, sample->key, &none);
+    }
+    if (n)
+        log_warn("%s: %zu sample%s left out, because the program died twice with %s (to try again: "
+                 "refresh, or clear failed answers out of the store)",
+                 f->d->name, n, n == 1 ? "" : "s", n == 1 ? "it" : "each of them");
+    return st;
+}
+
+static karma_status collect(struct feed *f) {
+    struct answers_run *run = f->run;
+    struct answers *a = f->a;
+    karma_status st = in_flight_open(run->store, &run->flight);
+    if (st == KARMA_OK) st = look_up(run, f);
+    if (st == KARMA_OK) st = leave_out(f);
     if (st < 0) return st;
     if (a->n_damaged) {
-        log_warn("%s: %zu stored answer%s failed the checksum: set aside, run again", d->name,
+        log_warn("%s: %zu stored answer%s failed the checksum: set aside, run again", f->d->name,
                  a->n_damaged, a->n_damaged == 1 ? "" : "s");
     }
     run->started_ns = clock_monotonic_ns();
-    if (a->n_ready == a->n) {
-        report(&f);
+    if (a->n_ready == a->n * a->n_ways) {
+        report(f);
         return KARMA_OK;
     }
-    if (is_cancelled(&f)) return status_fail(KARMA_E_CANCELLED, "cancelled");
-    st = ask_with_corpus(&f);
+    if (is_cancelled(f)) return status_fail(KARMA_E_CANCELLED, "cancelled");
+    return ask_with_corpus(f);
+}
+
+karma_status answers_collect(struct answers_run *run, struct plan_dataset *d, struct answers *a) {
+    *a = (struct answers){.n = d->n_samples, .n_ways = d->n_ways, .store = run->store};
+    struct feed f = {.run = run, .d = d, .a = a};
+    a->slots = arena_calloc(&a->arena, a->n * a->n_ways + 1, sizeof(*a->slots));
+    karma_status st = a->slots ? collect(&f) : KARMA_E_NOMEM;
+    in_flight_close(run->flight);
+    run->flight = NULL;
     buf_release(&f.so_far);
+    buf_release(&f.name);
+    buf_release(&f.own);
     return st;
+}
+
+karma_status answers_import(struct import *im, enum import_missing missing, struct plan_dataset *d,
+                            struct answers *a) {
+    *a = (struct answers){.n = d->n_samples, .n_ways = 1, .import = im, .d = d};
+    a->slots = arena_calloc(&a->arena, a->n + 1, sizeof(*a->slots));
+    karma_status st = a->slots ? KARMA_OK : KARMA_E_NOMEM;
+    for (size_t i = 0; i < a->n && st == KARMA_OK; i++) {
+        const karma_sample *sample;
+        bool there = false;
+        st = karma_dataset_get(d->data, i, &sample);
+        if (st == KARMA_OK) st = import_has(im, d->name, sample->key, &there);
+        const bool excluded = !there && missing == IMPORT_MISSING_EXCLUDED;
+        a->slots[i].state = excluded ? ANSWER_EXCLUDED : ANSWER_READY;
+        a->n_ready += !excluded;
+        a->n_failed += !there && !excluded;
+    }
+    return st;
+}
+
+static karma_status get_imported(const struct answers *a, size_t i, struct arena *arena,
+                                 struct answer *out) {
+    const karma_sample *sample;
+    karma_status st = karma_dataset_get(a->d->data, i, &sample);
+    if (st == KARMA_OK) st = import_get(a->import, a->d->name, sample->key, arena, out);
+    if (st != KARMA_DONE) return st;
+    *out = (struct answer){.status = KARMA_E_MISSING,
+                           .error = "no answer was given for this sample",
+                           .finish_reason = KARMA_FINISH_ERROR};
+    return KARMA_OK;
+}
+
+karma_status answers_get_way(const struct answers *a, size_t w, size_t i, struct arena *arena,
+                             struct answer *out) {
+    size_t damaged = 0;
+    if (a->import) return get_imported(a, i, arena, out);
+    karma_status st = store_get(a->store, a->slots[w * a->n + i].store_key, arena, out, &damaged);
+    return st == KARMA_DONE ? status_fail(KARMA_E_IO,
+                                          "sample %zu: its answer is no longer in the "
+                                          "store; run again to have it made anew",
+                                          i)
+                            : st;
+}
+
+karma_status answers_get(const struct answers *a, size_t i, struct arena *arena,
+                         struct answer *out) {
+    return answers_get_way(a, 0, i, arena, out);
+}
+
+karma_status answers_prompt_digest(struct plan_dataset *d, size_t i, unsigned char out[32]) {
+    karma_sample sample;
+    struct stop_rule stop;
+    struct sha256 h;
+    karma_status st = answers_sample(d, d->ways[0], i, &sample, &stop);
+    if (st < 0) return st;
+    sha256_begin(&h);
+    sha256_field_str(&h, "karma prompt 1");
+    add_sample(&h, &sample);
+    add_stop(&h, d->stops && d->ways[0] == WAY_GENERATION ? &stop : NULL);
+    sha256_end(&h, out);
+    return KARMA_OK;
+}
+
+void answers_raw_digest(const struct answer *answer, unsigned char out[32]) {
+    const char *raw = answer->raw_text ? answer->raw_text : answer->text ? answer->text : "";
+    struct sha256 h;
+    sha256_begin(&h);
+    sha256_add(&h, raw, strlen(raw));
+    sha256_end(&h, out);
 }
 
 void answers_release(struct answers *a) {

@@ -11,9 +11,13 @@
 #include "base/cpu.h"
 #include "base/file.h"
 #include "base/float_env.h"
+#include "base/sha256.h"
 #include "eval/answers.h"
+#include "eval/forecast.h"
+#include "eval/manifest.h"
 #include "eval/page.h"
 #include "eval/report.h"
+#include "eval/rubric.h"
 #include "eval/score.h"
 #include "eval/store.h"
 #include "karma/karma.h"
@@ -41,11 +45,19 @@ const char *karma_default_store_path(char *out, size_t size) {
 
 struct run {
     const karma_eval_options *options;
-    karma_model *model;
+    karma_model *model; /* NULL: answers were made elsewhere */
     struct plan plan;
     struct store *store;
+    struct import *import; /* these answers */
+    enum import_missing missing;
+    struct rubric judge;
+    struct answers *answers; /* [n_datasets]: those that wait for their verdicts and scores */
+    double *elapsed_s;       /* [n_datasets] that those took */
+    const char *name;        /* of who answers */
     struct page page;
-    char *identity; /* karma_free() */
+    struct sample_log log;
+    const char *identity;    /* JSON */
+    char *identity_of_model; /* karma_free() */
     struct json *results, *timings;
     karma_eval_summary *summary;
     uint64_t started_ns;
@@ -73,11 +85,35 @@ static karma_status settle_model(struct run *r) {
     return st < 0 ? st : plan_check_model(&r->plan, r->model); /* it may be another one now */
 }
 
-static karma_status begin_run(struct run *r) {
+/* Nothing is loaded, nothing kept. */
+static karma_status begin_import(struct run *r) {
+    const karma_eval_options *o = r->options;
+    karma_status st = import_missing_parse(o->missing_answers, &r->missing);
+    if (st == KARMA_OK) st = import_open(o->answers, &r->import);
+    if (st == KARMA_OK) st = import_check(r->import, &r->plan, r->missing);
+    if (st < 0) return st;
+    return import_identity(r->import, &r->plan.arena, o->answers_model, &r->identity, &r->name);
+}
+
+static karma_status begin_with_model(struct run *r) {
     karma_status st = settle_model(r);
     if (st == KARMA_OK) st = store_open(r->plan.store_path, &r->store);
-    if (st == KARMA_OK) st = karma_model_identity(r->model, &r->identity);
+    if (st == KARMA_OK) st = karma_model_identity(r->model, &r->identity_of_model);
+    r->identity = r->identity_of_model;
+    if (st == KARMA_OK) r->name = karma_model_name(r->model);
     if (st == KARMA_OK) st = store_note_identity(r->store, r->identity);
+    return st;
+}
+
+static karma_status begin_run(struct run *r) {
+    const size_t n = r->plan.n_datasets;
+    karma_status st = r->options->answers ? begin_import(r) : begin_with_model(r);
+    if (st == KARMA_OK && r->judge.model && !r->store)
+        st = store_open(r->plan.store_path, &r->store);
+    if (st == KARMA_OK && r->judge.model) st = rubric_settle(&r->judge, r->store);
+    r->answers = arena_calloc(&r->plan.arena, n, sizeof(*r->answers));
+    r->elapsed_s = arena_calloc(&r->plan.arena, n, sizeof(*r->elapsed_s));
+    if (st == KARMA_OK && !(r->answers && r->elapsed_s)) st = KARMA_E_NOMEM;
     return st;
 }
 
@@ -95,8 +131,19 @@ static karma_status count_tokens(struct arena *a, const struct plan_dataset *d,
     return st;
 }
 
+/* Questions to the judge, likewise. */
+static karma_status count_verdicts(struct arena *a, const struct rubric_account *n,
+                                   struct json *o) {
+    karma_status st = set_count(a, o, "verdicts_from_store", n->n_cached);
+    if (st == KARMA_OK) st = set_count(a, o, "verdicts_run", n->n_ready - n->n_cached);
+    if (st == KARMA_OK) st = set_count(a, o, "verdicts_failed", n->n_failed);
+    if (st == KARMA_OK) st = set_count(a, o, "judge_prompt_tokens", n->n_prompt_tokens);
+    return st < 0 ? st : set_count(a, o, "judge_prompt_tokens_shared", n->n_shared_tokens);
+}
+
 static karma_status time_dataset(struct run *r, const struct plan_dataset *d,
-                                 const struct answers *answers, double elapsed_s) {
+                                 const struct answers *answers,
+                                 const struct rubric_account *verdicts, double elapsed_s) {
     struct arena *a = &r->plan.arena;
     struct json *o = json_new_object(a);
     karma_status st = json_set(a, o, "elapsed_s", json_new_real(a, elapsed_s));
@@ -108,6 +155,7 @@ static karma_status time_dataset(struct run *r, const struct plan_dataset *d,
                       json_new_int(a, (int64_t)(answers->n_ready - answers->n_cached)));
     }
     if (st == KARMA_OK) st = count_tokens(a, d, answers, o);
+    if (st == KARMA_OK && d->judged) st = count_verdicts(a, verdicts, o);
     if (st == KARMA_OK && answers->n_damaged) {
         st = json_set(a, o, "stored_answers_set_aside",
                       json_new_int(a, (int64_t)answers->n_damaged));
@@ -115,38 +163,96 @@ static karma_status time_dataset(struct run *r, const struct plan_dataset *d,
     return st == KARMA_OK ? json_set(a, r->timings, d->name, o) : st;
 }
 
-static karma_status run_dataset(struct run *r, size_t i, const karma_eval_events *events) {
+/* Being cancelled is no failure here: what there is is scored. */
+static karma_status note_cancelled(struct run *r, karma_status st) {
+    if (st != KARMA_E_CANCELLED) return st;
+    r->summary->partial = true;
+    return KARMA_OK;
+}
+
+static double seconds_since(uint64_t before_ns) {
+    return (double)(clock_monotonic_ns() - before_ns) * 1e-9;
+}
+
+static struct answers_run asking(struct run *r, size_t i, const karma_eval_events *events) {
+    return (struct answers_run){.model = r->model,
+                                .identity = r->identity,
+                                .store = r->store,
+                                .refresh = r->options->refresh,
+                                .keep_failed = r->options->keep_failed,
+                                .events = events,
+                                .progress = {.dataset = r->plan.datasets[i].name,
+                                             .dataset_index = i,
+                                             .n_datasets = r->plan.n_datasets}};
+}
+
+static karma_status answer_dataset(struct run *r, size_t i, const karma_eval_events *events) {
     struct plan_dataset *d = &r->plan.datasets[i];
-    struct answers answers = {0};
-    struct answers_run run = {.model = r->model,
-                              .identity = r->identity,
-                              .store = r->store,
-                              .refresh = r->options->refresh,
-                              .keep_failed = r->options->keep_failed,
-                              .events = events};
-    run.progress.dataset = d->name;
-    run.progress.dataset_index = i;
-    run.progress.n_datasets = r->plan.n_datasets;
+    struct answers_run run = asking(r, i, events);
     const uint64_t before_ns = clock_monotonic_ns();
-    karma_status st = answers_collect(&run, d, &answers);
-    const bool cancelled = st == KARMA_E_CANCELLED;
+    karma_status st = r->import ? answers_import(r->import, r->missing, d, &r->answers[i])
+                                : answers_collect(&run, d, &r->answers[i]);
+    r->elapsed_s[i] = seconds_since(before_ns);
+    return note_cancelled(r, st);
+}
+
+/* The judge is about to be loaded. The model stays if both fit under the judge's ceiling: the
+ * caller may go on with it. */
+static void make_room(void *user) {
+    struct run *r = user;
+    karma_memory own = {.struct_size = sizeof(own)}, judge = {.struct_size = sizeof(judge)};
+    if (!r->model || !karma_model_is_loaded(r->model)) return;
+    const bool known = karma_model_memory(r->model, &own) == KARMA_OK &&
+                       karma_model_memory(r->judge.model, &judge) == KARMA_OK;
+    if (!known || own.current > judge.ceiling - judge.estimate) karma_model_unload(r->model);
+}
+
+static karma_status judge_and_score(struct run *r, size_t i, const karma_eval_events *events) {
+    struct plan_dataset *d = &r->plan.datasets[i];
+    struct answers *answers = &r->answers[i];
+    struct answers_run run = asking(r, i, events);
+    struct rubric_account verdicts = {0};
     struct score score = {0};
-    if (st == KARMA_OK || cancelled) {
-        st = score_dataset(&r->plan.arena, d, &answers, r->options->include_content, &r->page,
-                           &score);
+    const uint64_t before_ns = clock_monotonic_ns();
+    karma_status st = KARMA_OK;
+    if (d->judged && answers->n)
+        st =
+            note_cancelled(r, rubric_collect(&r->judge, &run, d, answers, make_room, r, &verdicts));
+    if (st == KARMA_OK) {
+        const struct score_outputs outputs = {.content = r->options->include_content,
+                                              .page = &r->page,
+                                              .log = &r->log,
+                                              .judge = d->judged ? &r->judge : NULL,
+                                              .slice_min = (size_t)r->options->slice_min};
+        st = score_dataset(&r->plan.arena, d, answers, &outputs, &score);
     }
     if (st == KARMA_OK) st = json_set(&r->plan.arena, r->results, d->name, score.result);
-    if (st == KARMA_OK) {
-        st = time_dataset(r, d, &answers, (double)(clock_monotonic_ns() - before_ns) * 1e-9);
-    }
+    if (st == KARMA_OK)
+        st = time_dataset(r, d, answers, &verdicts, r->elapsed_s[i] + seconds_since(before_ns));
     karma_eval_summary *sum = r->summary;
-    sum->n_samples += answers.n;
+    sum->n_samples += answers->n - score.n_excluded;
     sum->n_scored += score.n_scored;
     sum->n_failed += score.n_failed;
-    sum->n_cached += answers.n_cached;
+    sum->n_cached += answers->n_samples_cached;
     sum->n_datasets_complete += score.complete;
-    answers_release(&answers);
-    if (st == KARMA_OK && cancelled) sum->partial = true;
+    answers_release(answers);
+    return st;
+}
+
+/* With a judge all answers come first: the one model is needed no more when the other is loaded.
+ * Without, a data set is done with before the next. */
+static karma_status run_datasets(struct run *r, const karma_eval_events *events) {
+    karma_status st = KARMA_OK;
+    size_t n = 0, scored = 0; /* data sets with answers, and with scores */
+    while (n < r->plan.n_datasets && st == KARMA_OK && !r->summary->partial) {
+        st = answer_dataset(r, n++, events);
+        while (st == KARMA_OK && !r->judge.model && scored < n)
+            st = judge_and_score(r, scored++, events);
+    }
+    while (st == KARMA_OK && scored < n)
+        st = judge_and_score(r, scored++, events);
+    for (size_t i = 0; i < n; i++)
+        answers_release(&r->answers[i]);
     return st;
 }
 
@@ -155,6 +261,8 @@ static karma_status run_dataset(struct run *r, size_t i, const karma_eval_events
 static karma_status given_path(struct run *r, const struct json **path) {
     const struct json *info;
     char *text;
+    *path = NULL;
+    if (!r->model) return KARMA_OK;
     karma_status st = karma_model_info(r->model, &text);
     if (st < 0) return st;
     st = json_parse(&r->plan.arena, text, strlen(text), JSON_LAST_WINS, &info);
@@ -166,6 +274,7 @@ static karma_status given_path(struct run *r, const struct json **path) {
 /* Only when another model than the one asked for was run: which, and why. */
 static karma_status add_fallback(struct run *r, struct json *o) {
     struct arena *a = &r->plan.arena;
+    if (!r->model) return KARMA_OK;
     const char *requested = karma_model_requested_name(r->model);
     const char *reason = karma_model_fallback_reason(r->model);
     if (!requested || strcmp(requested, karma_model_name(r->model)) == 0) return KARMA_OK;
@@ -176,6 +285,16 @@ static karma_status add_fallback(struct run *r, struct json *o) {
     return st;
 }
 
+static karma_status add_judge(struct run *r, struct json *o) {
+    struct arena *a = &r->plan.arena;
+    const char *text = r->judge.identity;
+    const struct json *identity;
+    karma_status st = json_parse(a, text, strlen(text), JSON_LAST_WINS, &identity);
+    if (st == KARMA_OK)
+        st = json_set(a, o, "judge", json_new_string(a, karma_model_name(r->judge.model)));
+    return st == KARMA_OK ? json_set(a, o, "judge_identity", identity) : st;
+}
+
 static karma_status add_summary(struct run *r) {
     struct arena *a = &r->plan.arena;
     struct json *o = json_new_object(a);
@@ -183,7 +302,7 @@ static karma_status add_summary(struct run *r) {
     karma_status st = json_parse(a, r->identity, strlen(r->identity), JSON_LAST_WINS, &identity);
     if (st == KARMA_OK) st = given_path(r, &path);
     if (st == KARMA_OK) {
-        st = json_set(a, o, "model", json_new_string(a, karma_model_name(r->model)));
+        st = json_set(a, o, "model", json_new_string(a, r->name));
     }
     if (st == KARMA_OK) st = add_fallback(r, o);
     if (st == KARMA_OK && path) st = json_set(a, o, "model_path", path);
@@ -198,6 +317,7 @@ static karma_status add_summary(struct run *r) {
         st = json_set(a, o, "partial", json_new_bool(a, true));
     }
     if (st == KARMA_OK) st = json_set(a, o, "model_identity", identity);
+    if (st == KARMA_OK && r->judge.model) st = add_judge(r, o);
     return st == KARMA_OK ? json_set(a, r->results, "_summary", o) : st;
 }
 
@@ -245,9 +365,39 @@ static karma_status write_run_file(struct run *r) {
     return st;
 }
 
+/* results: text of the file. */
+static karma_status write_manifest(struct run *r, const struct buf *results) {
+    struct arena *a = &r->plan.arena;
+    struct manifest_of of = {.plan = &r->plan,
+                             .options = r->options,
+                             .model = r->model,
+                             .name = r->name,
+                             .identity = r->identity,
+                             .judge = r->judge.model,
+                             .judge_identity = r->judge.identity,
+                             .chain = &r->log.chain,
+                             .partial = r->summary->partial};
+    struct buf text = {0};
+    char *files = NULL, digest[65];
+    sha256_of(results->data, results->len, digest);
+    of.results_sha256 = digest;
+    karma_status st = given_path(r, &of.path);
+    if (st == KARMA_OK && r->model) st = karma_model_companions(r->model, &files);
+    if (st == KARMA_OK && files)
+        st = json_parse(a, files, strlen(files), JSON_LAST_WINS, &of.files);
+    karma_free(files);
+    if (st == KARMA_OK) st = manifest_text(&of, &text);
+    if (st == KARMA_OK) st = file_write_atomic(r->plan.manifest, text.data, text.len, 0600);
+    buf_release(&text);
+    return st;
+}
+
+/* The log lies there already. The results come last of what belongs together: who finds them finds
+ * the rest. */
 static karma_status write_report(struct run *r) {
     struct buf text = {0};
     karma_status st = report_text(r->results, r->plan.format, &text);
+    if (st == KARMA_OK) st = write_manifest(r, &text);
     if (st == KARMA_OK) st = report_write(&r->plan, &text);
     if (st == KARMA_OK) st = write_run_file(r);
     buf_release(&text);
@@ -270,35 +420,24 @@ static karma_status hand_over(struct run *r) {
     return st;
 }
 
-/* What would be run, for a dry run: the data sets with their arguments and sizes. */
+/* What would be run. Answers made elsewhere are looked at, too. */
 static karma_status describe_plan(struct run *r) {
-    struct arena *a = &r->plan.arena;
-    for (size_t i = 0; i < r->plan.n_datasets; i++) {
-        const struct plan_dataset *d = &r->plan.datasets[i];
-        struct json *o = json_new_object(a);
-        const struct json *args = NULL;
-        const char *text = karma_dataset_args(d->data);
-        karma_status st = json_parse(a, text, strlen(text), JSON_LAST_WINS, &args);
-        if (st == KARMA_OK) st = json_set(a, o, "status", json_new_string(a, "planned"));
-        if (st == KARMA_OK) {
-            st = json_set(a, o, "num_samples", json_new_int(a, (int64_t)d->n_samples));
-        }
-        if (st == KARMA_OK) st = json_set(a, o, "dataset_args", args);
-        if (st == KARMA_OK) st = json_set(a, r->results, d->name, o);
-        if (st < 0) return st;
-        r->summary->n_samples += d->n_samples;
-    }
-    return KARMA_OK;
+    karma_status st = r->options->answers ? begin_import(r) : KARMA_OK;
+    if (st == KARMA_OK)
+        st = forecast_make(&r->plan.arena, &r->plan, r->options, r->model, r->results);
+    for (size_t i = 0; i < r->plan.n_datasets && st == KARMA_OK; i++)
+        r->summary->n_samples += r->plan.datasets[i].n_samples;
+    return st;
 }
 
 static karma_status run_all(struct run *r, const karma_eval_events *events) {
     karma_status st = begin_run(r);
-    if (st == KARMA_OK) st = page_begin(&r->page, r->plan.page, karma_model_name(r->model));
-    for (size_t i = 0; i < r->plan.n_datasets && st == KARMA_OK && !r->summary->partial; i++) {
-        st = run_dataset(r, i, events);
-    }
+    if (st == KARMA_OK) st = page_begin(&r->page, r->plan.page, r->name);
+    sample_log_begin(&r->log, r->plan.log, r->options->include_content);
+    if (st == KARMA_OK) st = run_datasets(r, events);
     if (st == KARMA_OK) st = add_summary(r);
     st = page_end(&r->page, st);
+    st = sample_log_end(&r->log, st);
     r->summary->elapsed_s = (double)(clock_monotonic_ns() - r->started_ns) * 1e-9;
     return st == KARMA_OK ? write_report(r) : st;
 }
@@ -311,12 +450,16 @@ static karma_status evaluate(karma_model *m, const karma_eval_options *options,
         return status_fail(KARMA_E_ABI, "karma_eval_options: get one from karma_eval_defaults()");
     }
     struct run r = {.options = options,
-                    .model = m,
+                    .model = options->answers ? NULL : m,
                     .summary = summary,
                     .started_ns = clock_monotonic_ns(),
                     .started_s = clock_wall_s()};
     karma_status st = plan_make(options, &r.plan);
-    if (st == KARMA_OK) st = plan_check_model(&r.plan, m);
+    if (st == KARMA_OK && !m && !options->answers)
+        st = status_fail(KARMA_E_USAGE, "no model was given, and no answers (answers)");
+    if (st == KARMA_OK && m && !options->answers) st = plan_check_model(&r.plan, m);
+    if (st == KARMA_OK && options->judge && strcmp(options->judge, "none") != 0)
+        st = rubric_open(options, &r.judge);
     summary->n_datasets = r.plan.n_datasets;
     if (st == KARMA_OK) {
         r.results = json_new_object(&r.plan.arena);
@@ -325,7 +468,9 @@ static karma_status evaluate(karma_model *m, const karma_eval_options *options,
     }
     if (st == KARMA_OK) st = options->dry_run ? describe_plan(&r) : run_all(&r, events);
     if (st == KARMA_OK) st = hand_over(&r);
-    karma_free(r.identity);
+    karma_free(r.identity_of_model);
+    import_close(r.import);
+    rubric_close(&r.judge);
     plan_release(&r.plan);
     const karma_status closed = store_close(r.store);
     if (st == KARMA_OK) st = closed;

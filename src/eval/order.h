@@ -22,7 +22,7 @@ karma_status order_look(struct order *o, const karma_sample *sample);
 /* Sort the indices at[n] of samples of d. Samples are equal where the first bytes of what they do
  * not all have in common are, ORDER_MEMORY / n of each and at most ORDER_LONGEST; equal ones stay
  * in their order. */
-enum { ORDER_MEMORY = 64 << 20, ORDER_LONGEST = 16 << 10 };
+enum { ORDER_MEMORY = 16 << 20, ORDER_LONGEST = 16 << 10 };
 karma_status order_sort(struct order *o, karma_dataset *d, size_t *at, size_t n);
 void order_release(struct order *o);
 

@@ -9,36 +9,12 @@
 
 #include "base/base64.h"
 #include "base/utf8.h"
+#include "eval/html.h"
 
 /* ---- texts ---- */
 
-/* As HTML text or a quoted attribute: nothing in it is markup. What is no character is U+FFFD. */
 static karma_status add_text(struct buf *b, const char *text) {
-    static const char unknown[] = "\xEF\xBF\xBD";
-    karma_status st = KARMA_OK;
-    size_t len = strlen(text);
-    while (len && st == KARMA_OK) {
-        uint32_t cp = 0;
-        const int n = utf8_decode(text, len, &cp, NULL);
-        const size_t step = n > 0 ? (size_t)n : 1;
-        if (n <= 0 || (cp < 0x20 && cp != '\n' && cp != '\t') || cp == 0x7F)
-            st = buf_puts(b, unknown);
-        else if (cp == '&')
-            st = buf_puts(b, "&amp;");
-        else if (cp == '<')
-            st = buf_puts(b, "&lt;");
-        else if (cp == '>')
-            st = buf_puts(b, "&gt;");
-        else if (cp == '"')
-            st = buf_puts(b, "&quot;");
-        else if (cp == '\'')
-            st = buf_puts(b, "&#39;");
-        else
-            st = buf_append(b, text, step);
-        text += step;
-        len -= step;
-    }
-    return st;
+    return html_escape(b, text, strlen(text));
 }
 
 /* <TAG>text</TAG>, or nothing when there is no text. */
@@ -54,15 +30,6 @@ static karma_status add_cell(struct buf *b, const char *text) {
 }
 
 /* ---- pictures ---- */
-
-/* What browsers show, by its first bytes; NULL: something else. */
-static const char *mime_of(const unsigned char *p, size_t n) {
-    static const unsigned char png[] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1A, '\n'};
-    if (n >= sizeof(png) && memcmp(p, png, sizeof(png)) == 0) return "image/png";
-    if (n >= 3 && memcmp(p, "\xFF\xD8\xFF", 3) == 0) return "image/jpeg";
-    if (n >= 12 && memcmp(p, "RIFF", 4) == 0 && memcmp(p + 8, "WEBP", 4) == 0) return "image/webp";
-    return NULL;
-}
 
 /* From the page's folder to the file, both without links. */
 static karma_status add_link(struct buf *b, const char *folder, const char *path) {
@@ -101,7 +68,7 @@ static karma_status add_file(struct page *p, const karma_image *im, const char *
     const char *real, *mime = NULL;
     const bool there = im->digest && file_exists(im->path);
     karma_status st = there ? file_map_open(im->path, &map) : KARMA_OK;
-    if (st == KARMA_OK && there) mime = mime_of(map.data, map.size);
+    if (st == KARMA_OK && there) mime = html_image_type(map.data, map.size);
     file_map_close(&map);
     if (st == KARMA_OK && mime) st = file_real_path(&p->arena, im->path, &real);
     if (st < 0) return st;
@@ -112,7 +79,7 @@ static karma_status add_file(struct page *p, const karma_image *im, const char *
 }
 
 static karma_status add_bytes(struct page *p, const karma_image *im, const char *name) {
-    const char *mime = im->bytes ? mime_of(im->bytes, im->n_bytes) : NULL;
+    const char *mime = im->bytes ? html_image_type(im->bytes, im->n_bytes) : NULL;
     if (!mime) return add_element(&p->text, "em", "not a picture for browsers");
     karma_status st = begin_picture(&p->text);
     if (st == KARMA_OK) st = buf_printf(&p->text, "data:%s;base64,", mime);

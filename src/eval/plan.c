@@ -8,7 +8,9 @@
 #include "base/map.h"
 #include "base/nearest.h"
 #include "eval/page.h"
-#include "eval/report.h"
+#include "eval/run_files.h"
+#include "eval/sample_log.h"
+#include "eval/ways.h"
 
 /* --- where results go ------------------------------------------------------------------------- */
 
@@ -25,28 +27,40 @@ static karma_status parse_format(const char *name, enum output_format *out) {
 
 /* A file that stands where ours goes may be replaced when it is one of ours: it then holds the mark
  * of its kind. An empty one holds nothing that could be lost. */
-enum target { TARGET_RESULTS, TARGET_RUN_FILE, TARGET_PAGE };
+enum target { TARGET_RESULTS, TARGET_RUN_FILE, TARGET_LOG, TARGET_MANIFEST, TARGET_PAGE };
 
 static bool has_mark(enum target target, const char *text) {
     static const char csv[] = "dataset,task_type,metric,";
     if (target == TARGET_RUN_FILE) return strstr(text, "\"karma_version\":") != NULL;
     if (target == TARGET_PAGE) return strstr(text, PAGE_MARK) != NULL;
+    if (target == TARGET_LOG)
+        return strncmp(text, SAMPLE_LOG_MARK, sizeof(SAMPLE_LOG_MARK) - 1) == 0;
+    if (target == TARGET_MANIFEST) return strstr(text, "\"manifest_version\":") != NULL;
     return strstr(text, "\"_summary\":") != NULL || strstr(text, "\n_summary:") != NULL ||
            strncmp(text, csv, sizeof(csv) - 1) == 0;
 }
 
+/* A log may be of any size, and its first line tells. */
 static karma_status looks_like_ours(const char *path, enum target target, bool *ours) {
-    enum { MAX_RESULTS_BYTES = 1 << 30 };
+    enum { MAX_RESULTS_BYTES = 1 << 30, MARK_BYTES = 1024 };
+    struct file_map map;
     struct buf b = {0};
     *ours = false;
-    karma_status st = file_read(path, MAX_RESULTS_BYTES, &b);
-    if (st == KARMA_OK) *ours = b.len == 0 || has_mark(target, buf_str(&b));
+    karma_status st = file_map_open(path, &map);
+    if (st < 0) return st;
+    const size_t looked = target == TARGET_LOG && map.size > MARK_BYTES ? MARK_BYTES : map.size;
+    if (looked <= MAX_RESULTS_BYTES) { /* so large another file is none of ours */
+        st = buf_append(&b, map.data, looked);
+        *ours = st == KARMA_OK && (b.len == 0 || has_mark(target, buf_str(&b)));
+    }
     buf_release(&b);
-    return st == KARMA_E_LIMIT ? KARMA_OK : st; /* so large a file is none of ours */
+    file_map_close(&map);
+    return st;
 }
 
 static karma_status check_target(const char *path, bool force, enum target target) {
-    static const char *const kinds[] = {"results file", "run file", "page of samples"};
+    static const char *const kinds[] = {"results file", "run file", "log of samples", "manifest",
+                                        "page of samples"};
     karma_status st = file_check_writable(path);
     if (st < 0 || force || !file_exists(path)) return st;
     bool ours;
@@ -60,12 +74,18 @@ static bool same_file(const char *a, const char *b) {
     return strcmp(a, b) == 0 || file_same(a, b);
 }
 
+/* Is it one of the files beside each other that a run writes? */
+static bool is_output(const struct plan *p, const char *path) {
+    return same_file(path, p->output) || same_file(path, p->run_file) || same_file(path, p->log) ||
+           same_file(path, p->manifest);
+}
+
 static karma_status check_page(const karma_eval_options *o, struct plan *p) {
     if (!o->samples_page) return KARMA_OK;
     p->page = arena_strdup(&p->arena, o->samples_page);
     if (!p->page) return KARMA_E_NOMEM;
     if (!p->page[0]) return status_fail(KARMA_E_USAGE, "samples_page: the path is empty");
-    if (same_file(p->page, p->output) || same_file(p->page, p->run_file))
+    if (is_output(p, p->page))
         return status_fail(KARMA_E_USAGE, "%s: the results and the page of samples cannot be one",
                            p->page);
     return check_target(p->page, o->force, TARGET_PAGE);
@@ -77,16 +97,20 @@ static karma_status check_output(const karma_eval_options *o, struct plan *p) {
     p->output = arena_strdup(&p->arena, o->output ? o->output : "results.json");
     if (!p->output) return KARMA_E_NOMEM;
     if (!p->output[0]) return status_fail(KARMA_E_USAGE, "output: the path is empty");
-    p->run_file = report_run_path(&p->arena, p->output);
-    if (!p->run_file) return KARMA_E_NOMEM;
+    p->run_file = run_files_times_path(&p->arena, p->output);
+    p->log = run_files_log_path(&p->arena, p->output);
+    p->manifest = run_files_manifest_path(&p->arena, p->output);
+    if (!p->run_file || !p->log || !p->manifest) return KARMA_E_NOMEM;
     st = check_target(p->output, o->force, TARGET_RESULTS);
     if (st == KARMA_OK) st = check_target(p->run_file, o->force, TARGET_RUN_FILE);
+    if (st == KARMA_OK) st = check_target(p->log, o->force, TARGET_LOG);
+    if (st == KARMA_OK) st = check_target(p->manifest, o->force, TARGET_MANIFEST);
     return st < 0 ? st : check_page(o, p);
 }
 
 /* Not even by force: what a run reads cannot be what it writes. */
 static karma_status check_input(const struct plan *p, const char *path, const char *what) {
-    const char *const outputs[] = {p->output, p->run_file, p->page};
+    const char *const outputs[] = {p->output, p->run_file, p->log, p->manifest, p->page};
     for (size_t i = 0; path && i < sizeof(outputs) / sizeof(*outputs); i++) {
         if (!outputs[i] || !same_file(path, outputs[i])) continue;
         return status_fail(KARMA_E_USAGE, "%s: is %s and cannot be the output", outputs[i], what);
@@ -178,23 +202,106 @@ static karma_status read_k(struct plan *p, struct plan_metric *m) {
     return st;
 }
 
-static karma_status open_metrics(struct plan *p, struct plan_dataset *d, struct arguments *args) {
+static bool has_option(const karma_option_spec *options, const char *name) {
+    for (const karma_option_spec *o = options; o->name; o++)
+        if (strcmp(o->name, name) == 0) return true;
+    return false;
+}
+
+/* The member, unless the metric has no such option or was told its value. */
+static karma_status set_option(struct arena *a, const karma_option_spec *options, const char *name,
+                               const struct json *value, struct json *args) {
+    if (!value) return KARMA_E_NOMEM;
+    if (!has_option(options, name) || json_get(args, name)) return KARMA_OK;
+    return json_set(a, args, name, value);
+}
+
+/* A metric follows the data set's protocol, unless it was told another: one that has protocols, and
+ * under upstream those that can compute as KARMA does. */
+static karma_status follow_protocol(struct arena *a, const struct plan_dataset *d,
+                                    const char *metric, const struct json *given,
+                                    const char **text) {
+    const karma_metric_info *info;
+    const char *args = karma_dataset_args(d->data);
+    const struct json *own;
+    struct json *merged;
+    struct buf b = {0};
+    karma_status st = karma_get_metric_info(metric, &info);
+    if (st == KARMA_OK) st = json_parse(a, args, strlen(args), JSON_LAST_WINS, &own);
+    const char *protocol = st == KARMA_OK ? json_str(json_get(own, "protocol"), NULL) : NULL;
+    if (!protocol) return st;
+    st = json_merge(a, given, NULL, &merged);
+    if (st == KARMA_OK)
+        st = set_option(a, info->options, "protocol", json_new_string(a, protocol), merged);
+    if (st == KARMA_OK && strcmp(protocol, "upstream") == 0) {
+        st = set_option(a, info->options, "compat", json_new_bool(a, true), merged);
+        if (st == KARMA_OK)
+            st = set_option(a, info->options, "smooth_method", json_new_string(a, "evaluate"),
+                            merged);
+    }
+    if (st < 0 || json_count(merged) == json_count(given)) return st;
+    st = json_write(&b, merged, 0, JSON_COMPACT);
+    if (st == KARMA_OK && !(*text = arena_strndup(a, b.data, b.len))) st = KARMA_E_NOMEM;
+    buf_release(&b);
+    return st;
+}
+
+static karma_status open_metric(struct plan *p, const struct plan_dataset *d, const char *name,
+                                struct arguments *args, struct plan_metric *m) {
+    karma_status st = note_used(&args->metrics, name);
+    if (st == KARMA_OK) st = args_of(&p->arena, args->metric, name, &m->args_json);
+    if (st == KARMA_OK)
+        st = follow_protocol(&p->arena, d, name, json_get(args->metric, name), &m->args_json);
+    if (st == KARMA_OK) st = karma_metric_create(name, m->args_json, &m->metric);
+    m->name = name;
+    return st;
+}
+
+/* Is the judge there that the metric needs? *left_out: by the user's wish. */
+static karma_status check_judge(const struct plan_metric *m, const char *judge, bool *left_out) {
+    const bool needed = karma_metric_needs_judge(m->metric);
+    *left_out = needed && judge && strcmp(judge, "none") == 0;
+    if (!needed || judge) return KARMA_OK;
+    return status_fail(KARMA_E_USAGE,
+                       "metric %s needs a judge, and none was named (judge): a model, or none to "
+                       "leave such metrics out",
+                       m->name);
+}
+
+static karma_status open_metrics(struct plan *p, struct plan_dataset *d, struct arguments *args,
+                                 const char *judge) {
     const size_t n = list_count(d->info->metrics);
     d->metrics = arena_calloc(&p->arena, n + 1, sizeof(*d->metrics));
     if (!d->metrics) return KARMA_E_NOMEM;
     for (size_t i = 0; i < n; i++) {
-        const char *name = d->info->metrics[i], *text;
-        karma_status st = note_used(&args->metrics, name);
-        if (st == KARMA_OK) st = args_of(&p->arena, args->metric, name, &text);
-        if (st == KARMA_OK) st = karma_metric_create(name, text, &d->metrics[i].metric);
+        struct plan_metric *m = &d->metrics[d->n_metrics];
+        bool left_out;
+        karma_status st = open_metric(p, d, d->info->metrics[i], args, m);
         if (st < 0) return st;
-        d->metrics[i].name = name;
-        d->metrics[i].args_json = text;
-        d->n_metrics = i + 1;
-        st = read_k(p, &d->metrics[i]);
+        d->n_metrics++;
+        st = check_judge(m, judge, &left_out);
+        if (st == KARMA_OK) st = read_k(p, m);
         if (st < 0) return st;
+        d->judged = d->judged || (karma_metric_needs_judge(m->metric) && !left_out);
+        if (!left_out) continue;
+        karma_metric_destroy(m->metric);
+        *m = (struct plan_metric){0};
+        d->n_metrics--;
     }
+    if (d->n_metrics == 0)
+        return status_fail(KARMA_E_USAGE, "all its metrics need a judge, and that is to be none "
+                                          "(judge)");
     return KARMA_OK;
+}
+
+static karma_status check_judge_used(const karma_eval_options *o, const struct plan *p) {
+    bool some = false;
+    for (size_t i = 0; i < p->n_datasets; i++)
+        some = some || p->datasets[i].judged;
+    if (o->judge_args_json && (!o->judge || strcmp(o->judge, "none") == 0))
+        return status_fail(KARMA_E_USAGE, "judge_args: there is no judge (judge)");
+    if (!o->judge || some || strcmp(o->judge, "none") == 0) return KARMA_OK;
+    return status_fail(KARMA_E_USAGE, "judge: no metric of this run needs one");
 }
 
 karma_status plan_sample_language(struct arena *a, const karma_sample *sample,
@@ -286,7 +393,7 @@ static karma_status open_processors(struct plan *p, struct plan_dataset *d,
 
 /* The data files among the arguments, if the data set has some there. */
 static karma_status check_data_files(struct plan *p, struct plan_dataset *d) {
-    static const char *const names[] = {"path", "corpus", "queries", "qrels"};
+    static const char *const names[] = {"path", "corpus", "queries", "qrels", "few_shot_path"};
     const char *text = karma_dataset_args(d->data);
     const struct json *args;
     karma_status st = json_parse(&p->arena, text, strlen(text), JSON_LAST_WINS, &args);
@@ -319,8 +426,8 @@ static karma_status check_sample_files(const struct plan *p, const karma_sample 
 static karma_status check_all_files(const struct plan *p, struct plan_dataset *d, bool force) {
     const karma_sample *sample;
     karma_status st = KARMA_OK;
-    if (!force || (!file_exists(p->output) && !file_exists(p->run_file) &&
-                   !(p->page && file_exists(p->page))))
+    if (!force || !(file_exists(p->output) || file_exists(p->run_file) || file_exists(p->log) ||
+                    file_exists(p->manifest) || (p->page && file_exists(p->page))))
         return KARMA_OK;
     for (size_t i = 0; i < d->n_samples && st == KARMA_OK; i++) {
         st = karma_dataset_get(d->data, i, &sample);
@@ -344,15 +451,36 @@ static bool asks_for_marker(const char *prompt) {
 static karma_status choose_way(struct plan_dataset *d, const karma_eval_options *o) {
     const char *const *labels, *const *texts;
     size_t n;
-    d->letters = o->answer_by && strcmp(o->answer_by, "letters") == 0;
+    karma_status st = ways_parse(o->answer_by, d->ways, &d->n_ways);
+    if (st < 0) return st;
     d->stops = o->stop_when_decided && karma_dataset_can_decide(d->data);
-    if (!d->letters || d->n_samples == 0) return KARMA_OK;
-    karma_status st = karma_dataset_choices(d->data, 0, &labels, &texts, &n);
+    if ((d->n_ways == 1 && d->ways[0] == WAY_GENERATION) || d->n_samples == 0) return KARMA_OK;
+    st = karma_dataset_choices(d->data, 0, &labels, &texts, &n);
     if (st == KARMA_OK && n == 0)
-        st = status_fail(KARMA_E_USAGE, "its questions have no options, so there are no letters to "
+        st = status_fail(KARMA_E_USAGE, "its questions have no options, so there are none to "
                                         "compare (answer_by)");
-    if (asks_for_marker(d->info->prompt)) d->lead = "Final Answer: (";
+    if (asks_for_marker(d->info->prompt)) {
+        if (ways_has(d, WAY_LETTERS)) d->lead[WAY_LETTERS] = "Final Answer: (";
+        if (ways_has(d, WAY_OPTIONS)) d->lead[WAY_OPTIONS] = "Final Answer:";
+    }
     return st;
+}
+
+/* The first of them as questions, in all their orders. */
+static karma_status choose_samples(struct plan_dataset *d, const karma_eval_options *o) {
+    const int64_t most = o->max_samples;
+    d->rotates = o->rotations;
+    if (o->rotations) {
+        karma_status st = karma_dataset_rotate(d->data);
+        if (st < 0) return st == KARMA_E_USAGE ? status_prefix(st, "rotations") : st;
+    }
+    d->n_samples = karma_dataset_count(d->data);
+    if (most <= 0) return KARMA_OK;
+    for (size_t i = 0, question, rotation, n; i < d->n_samples; i++) {
+        karma_dataset_rotation(d->data, i, &question, &rotation, &n);
+        if (question >= (uint64_t)most) d->n_samples = i;
+    }
+    return KARMA_OK;
 }
 
 static karma_status check_ways(const karma_eval_options *o, const struct plan *p) {
@@ -366,33 +494,78 @@ static karma_status check_ways(const karma_eval_options *o, const struct plan *p
 }
 
 static karma_status check_answer_by(const karma_eval_options *o) {
-    const char *by = o->answer_by ? o->answer_by : "generation";
-    const bool letters = strcmp(by, "letters") == 0;
-    if (!letters && strcmp(by, "generation") != 0)
-        return status_fail(KARMA_E_USAGE, "answer_by: expected generation or letters, found \"%s\"",
-                           status_quotez(by));
-    if (letters && o->stop_when_decided)
-        return status_fail(KARMA_E_USAGE, "stop_when_decided: with answer_by letters nothing is "
-                                          "written that could be stopped");
-    return KARMA_OK;
+    struct plan_dataset d = {0};
+    karma_status st = ways_parse(o->answer_by, d.ways, &d.n_ways);
+    if (st == KARMA_OK && o->stop_when_decided && !ways_has(&d, WAY_GENERATION))
+        st = status_fail(KARMA_E_USAGE,
+                         "stop_when_decided: with answer_by %s nothing is written that could be "
+                         "stopped",
+                         o->answer_by);
+    return st;
+}
+
+/* The fields that the run names, among the data set's own arguments, *text. */
+static karma_status add_slices(struct arena *a, const struct json *given, const char *const *slices,
+                               const char **text) {
+    struct json *args;
+    struct buf b = {0};
+    const char *list = json_str(json_get(given, "slices"), "");
+    if (!slices || !slices[0]) return KARMA_OK;
+    for (size_t i = 0; slices[i]; i++) {
+        if (!slices[i][0] || strchr(slices[i], '+'))
+            return status_fail(KARMA_E_USAGE, "slice: no field is called '%s'",
+                               status_quotez(slices[i]));
+        list = arena_printf(a, "%s%s%s", list, list[0] ? "+" : "", slices[i]);
+        if (!list) return KARMA_E_NOMEM;
+    }
+    karma_status st = json_merge(a, given, NULL, &args);
+    if (st == KARMA_OK) st = json_set(a, args, "slices", json_new_string(a, list));
+    if (st == KARMA_OK) st = json_write(&b, args, 0, JSON_COMPACT);
+    if (st == KARMA_OK && !(*text = arena_strndup(a, b.data, b.len))) st = KARMA_E_NOMEM;
+    buf_release(&b);
+    return st;
+}
+
+static bool has_protocol(const char *name) {
+    const karma_dataset_info *info;
+    if (karma_get_dataset_info(name, &info) < 0) return false; /* opening it says what is wrong */
+    return has_option(info->options, "protocol");
+}
+
+/* The run's protocol among the data set's arguments, *text, where neither says another. */
+static karma_status add_protocol(struct arena *a, const char *name, const char *protocol,
+                                 const char **text) {
+    const struct json *given = NULL;
+    struct json *args;
+    struct buf b = {0};
+    karma_status st = KARMA_OK;
+    if (!protocol || !has_protocol(name)) return KARMA_OK;
+    if (*text) st = json_parse(a, *text, strlen(*text), JSON_LAST_WINS, &given);
+    if (st < 0 || json_get(given, "protocol")) return st;
+    st = json_merge(a, given, NULL, &args);
+    if (st == KARMA_OK) st = json_set(a, args, "protocol", json_new_string(a, protocol));
+    if (st == KARMA_OK) st = json_write(&b, args, 0, JSON_COMPACT);
+    if (st == KARMA_OK && !(*text = arena_strndup(a, b.data, b.len))) st = KARMA_E_NOMEM;
+    buf_release(&b);
+    return st;
 }
 
 static karma_status open_dataset(struct plan *p, struct plan_dataset *d, const char *name,
                                  struct arguments *args, const karma_eval_options *o) {
-    const int64_t max_samples = o->max_samples;
     const char *text;
     d->name = name;
     karma_status st = args_of(&p->arena, args->dataset, name, &text);
+    if (st == KARMA_OK) st = add_slices(&p->arena, json_get(args->dataset, name), o->slices, &text);
+    if (st == KARMA_OK) st = add_protocol(&p->arena, name, o->protocol, &text);
     if (st == KARMA_OK) st = karma_dataset_open(name, text, &d->data);
     if (st == KARMA_OK) st = check_input(p, name, "a data set");
     if (st == KARMA_OK) st = check_data_files(p, d);
     if (st < 0) return st;
     d->info = karma_dataset_get_info(d->data);
-    d->n_samples = karma_dataset_count(d->data);
-    if (max_samples > 0 && (uint64_t)max_samples < d->n_samples) d->n_samples = (size_t)max_samples;
-    st = check_all_files(p, d, o->force);
+    st = choose_samples(d, o);
+    if (st == KARMA_OK) st = check_all_files(p, d, o->force);
     if (st == KARMA_OK) st = choose_way(d, o);
-    if (st == KARMA_OK) st = open_metrics(p, d, args);
+    if (st == KARMA_OK) st = open_metrics(p, d, args, o->judge);
     measure_corpus(d);
     return st < 0 ? st : open_processors(p, d, args);
 }
@@ -400,6 +573,7 @@ static karma_status open_dataset(struct plan *p, struct plan_dataset *d, const c
 static karma_status open_all(const karma_eval_options *o, struct plan *p, struct arguments *args) {
     p->n_datasets = list_count(o->datasets);
     if (p->n_datasets == 0) return status_fail(KARMA_E_USAGE, "no data set was named");
+    if (o->slice_min < 0) return status_fail(KARMA_E_USAGE, "slice_min: expected 0 or more");
     p->datasets = arena_calloc(&p->arena, p->n_datasets, sizeof(*p->datasets));
     if (!p->datasets) return KARMA_E_NOMEM;
     for (size_t i = 0; i < p->n_datasets; i++) {
@@ -422,7 +596,10 @@ static karma_status open_all(const karma_eval_options *o, struct plan *p, struct
             const bool named = strncmp(why, name, strlen(name)) == 0; /* as a path, for one */
             first = st;
             snprintf(message, sizeof(message), "%s%s%s%s", named ? "" : "data set ",
-                     named ? "" : status_quotez(name), named ? "" : ": ", why);
+                     named               ? ""
+                     : strchr(name, '/') ? name
+                                         : status_quotez(name),
+                     named ? "" : ": ", why);
         }
     }
     if (wrong == 1) return status_fail(first, "%s", message);
@@ -443,7 +620,22 @@ static karma_status choose_store(const karma_eval_options *o, struct plan *p) {
     return p->store_path ? check_input(p, p->store_path, "the store of answers") : KARMA_E_NOMEM;
 }
 
-karma_status plan_make(const karma_eval_options *o, struct plan *p) {
+static karma_status check_answers(const karma_eval_options *o, const struct plan *p) {
+    enum way ways[WAY_COUNT];
+    size_t n;
+    if (!o->answers && (o->missing_answers || o->answers_model))
+        return status_fail(KARMA_E_USAGE, "%s: there is no file of answers (answers)",
+                           o->missing_answers ? "missing_answers" : "answers_model");
+    if (!o->answers) return KARMA_OK;
+    karma_status st = ways_parse(o->answer_by, ways, &n);
+    if (st < 0) return st;
+    if (n != 1 || ways[0] != WAY_GENERATION || o->stop_when_decided)
+        return status_fail(KARMA_E_USAGE, "%s: of answers made elsewhere there is only their text",
+                           o->stop_when_decided ? "stop_when_decided" : "answer_by");
+    return check_input(p, o->answers, "the file of answers");
+}
+
+static karma_status make(const karma_eval_options *o, bool writes, struct plan *p) {
     *p = (struct plan){0};
     if (o->max_samples < 0) {
         return status_fail(KARMA_E_USAGE, "max_samples: expected a positive number, found %lld",
@@ -451,8 +643,9 @@ karma_status plan_make(const karma_eval_options *o, struct plan *p) {
     }
     struct arguments args = {0};
     karma_status st = check_answer_by(o);
-    if (st == KARMA_OK) st = check_output(o, p);
-    if (st == KARMA_OK) st = choose_store(o, p);
+    if (st == KARMA_OK && writes) st = check_output(o, p);
+    if (st == KARMA_OK) st = check_answers(o, p);
+    if (st == KARMA_OK && (!o->answers || o->judge)) st = choose_store(o, p);
     if (st == KARMA_OK) {
         st = parse_args(&p->arena, o->dataset_args_json, "data set arguments", &args.dataset);
     }
@@ -464,6 +657,7 @@ karma_status plan_make(const karma_eval_options *o, struct plan *p) {
     }
     if (st == KARMA_OK) st = open_all(o, p, &args);
     if (st == KARMA_OK) st = check_ways(o, p);
+    if (st == KARMA_OK) st = check_judge_used(o, p);
     if (st == KARMA_OK) st = check_all_used(args.dataset, &args.datasets, "data set arguments");
     if (st == KARMA_OK) st = check_all_used(args.metric, &args.metrics, "metric arguments");
     if (st == KARMA_OK) {
@@ -473,6 +667,14 @@ karma_status plan_make(const karma_eval_options *o, struct plan *p) {
     map_release(&args.metrics);
     map_release(&args.processors);
     return st;
+}
+
+karma_status plan_make(const karma_eval_options *options, struct plan *p) {
+    return make(options, true, p);
+}
+
+karma_status plan_make_reading(const karma_eval_options *options, struct plan *p) {
+    return make(options, false, p);
 }
 
 /* --- the model -------------------------------------------------------------------------------- */
@@ -517,10 +719,12 @@ static karma_status check_for_corpus(const struct plan_dataset *d, const karma_m
 }
 
 static karma_status check_for_way(const struct plan_dataset *d, const karma_model *m) {
-    if (d->letters && !karma_model_can_choose(m))
+    for (size_t i = 0; i < d->n_ways; i++) {
+        if (d->ways[i] == WAY_GENERATION || karma_model_can_choose(m)) continue;
         return status_fail(KARMA_E_UNSUPPORTED,
-                           "answer_by letters: %s answers in its own way and compares no logits",
-                           karma_model_name(m));
+                           "answer_by %s: %s answers in its own way and compares no logits",
+                           way_name(d->ways[i]), karma_model_name(m));
+    }
     if (d->stops && !karma_model_can_end_early(m))
         return status_fail(KARMA_E_UNSUPPORTED,
                            "stop_when_decided: %s makes answers in its own way, so none can be "

@@ -26,6 +26,18 @@ struct plan_processor {
     struct map by_language;     /* code -> karma_processor */
 };
 
+/* Ways to ask a question, and to read what comes back (eval/ways.h). */
+enum way { WAY_GENERATION, WAY_LETTERS, WAY_OPTIONS, WAY_COUNT };
+enum reading {
+    READ_TEXT, /* of generation */
+    READ_LETTERS,
+    READ_SUM, /* of options, and the same for the length of each: */
+    READ_PER_CHARACTER,
+    READ_PER_BYTE,
+    READ_PER_TOKEN,
+    READING_COUNT
+};
+
 struct plan_dataset {
     const char *name;
     const karma_dataset_info *info; /* lent by data */
@@ -37,9 +49,12 @@ struct plan_dataset {
     size_t n_processors;
     size_t n_documents; /* of its corpus; 0: it has none */
     size_t deepest;     /* how long a ranking its metrics need: the largest k, or the corpus */
-    bool letters;       /* options are compared, nothing is generated */
-    const char *lead;   /* with letters: what stands before them; NULL: nothing */
-    bool stops;         /* answers end when they are decided */
+    enum way ways[WAY_COUNT]; /* [n_ways] its questions are asked in; the first is the headline */
+    size_t n_ways;
+    const char *lead[WAY_COUNT]; /* what stands before letters and options; NULL: nothing */
+    bool stops;                  /* answers that are written end when they are decided */
+    bool rotates;                /* every question in all orders of its options */
+    bool judged;                 /* one of its metrics needs a judge */
 };
 
 enum output_format { OUTPUT_JSON, OUTPUT_YAML, OUTPUT_CSV };
@@ -50,6 +65,8 @@ struct plan {
     size_t n_datasets;
     const char *output;   /* path of the results */
     const char *run_file; /* path of times and counts, beside it */
+    const char *log;      /* path of the log of samples, beside it */
+    const char *manifest; /* path of the manifest, beside it */
     const char *page;     /* path of the page of samples; NULL: none */
     enum output_format format;
     const char *store_path; /* NULL: in memory */
@@ -58,6 +75,8 @@ struct plan {
 /* Errors name the data set or argument; of several wrong data sets the first is told and the
  * others are counted. Release the plan in every case. */
 karma_status plan_make(const karma_eval_options *options, struct plan *p);
+/* The same of a run that writes nothing: its output is not looked at. */
+karma_status plan_make_reading(const karma_eval_options *options, struct plan *p);
 /* The language a sample says it is in ("hi", among its other_args), in a; *language NULL: it does
  * not. */
 karma_status plan_sample_language(struct arena *a, const karma_sample *sample,

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "eval/csv.h"
 
 /* --- YAML: block style, strings always in double quotes (JSON's escapes are YAML's) ----------- */
 
@@ -61,18 +62,7 @@ static karma_status yaml_value(struct buf *b, const struct json *j, int depth) {
 /* --- CSV -------------------------------------------------------------------------------------- */
 
 static karma_status csv_cell(struct buf *b, const char *text, char after) {
-    karma_status st = KARMA_OK;
-    if (strpbrk(text, ",\"\r\n")) {
-        st = buf_putc(b, '"');
-        for (const char *p = text; *p && st == KARMA_OK; p++) {
-            if (*p == '"') st = buf_putc(b, '"');
-            if (st == KARMA_OK) st = buf_putc(b, *p);
-        }
-        if (st == KARMA_OK) st = buf_putc(b, '"');
-    } else {
-        st = buf_puts(b, text);
-    }
-    return st == KARMA_OK ? buf_putc(b, after) : st;
+    return csv_put(b, text, false, after);
 }
 
 /* The rows of some metrics: of a whole data set, or of a part, whose name is put behind theirs. */
@@ -106,6 +96,11 @@ static karma_status csv_dataset(struct buf *b, const char *name, const struct js
         const struct json_member *m = &parts->u.object.members[i];
         st = csv_metrics(b, name, result, json_get(m->value, "metrics"), m->key);
     }
+    const struct json *ways = json_get(result, "answer_ways");
+    for (size_t i = 0; i < json_count(ways) && st == KARMA_OK; i++) {
+        const struct json_member *m = &ways->u.object.members[i];
+        st = csv_metrics(b, name, result, json_get(m->value, "metrics"), m->key);
+    }
     return st;
 }
 
@@ -128,16 +123,4 @@ karma_status report_text(const struct json *results, enum output_format format, 
 
 karma_status report_write(const struct plan *p, const struct buf *text) {
     return file_write_atomic(p->output, text->data, text->len, 0600);
-}
-
-const char *report_run_path(struct arena *a, const char *output) {
-    const char *folder = file_dir_name(a, output), *base = file_base_name(output);
-    if (!folder) return NULL;
-    const char *dot = strrchr(base, '.');
-    const size_t stem = dot && dot != base ? (size_t)(dot - base) : strlen(base);
-    if (stem == strlen("results") && strncmp(base, "results", stem) == 0) {
-        return file_join(a, folder, "run.json");
-    }
-    const char *name = arena_printf(a, "%.*s.run.json", (int)stem, base);
-    return name ? file_join(a, folder, name) : NULL;
 }

@@ -8,7 +8,5 @@
 karma_status report_text(const struct json *results, enum output_format format, struct buf *out);
 /* Write the results to plan's output. */
 karma_status report_write(const struct plan *p, const struct buf *text);
-/* Where the run file goes: "run.json" beside "results.json", else "NAME.run.json". */
-const char *report_run_path(struct arena *a, const char *output);
 
 #endif

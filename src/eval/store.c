@@ -32,6 +32,11 @@ static const char SCHEMA[] =
     "CREATE TABLE IF NOT EXISTS damaged (key BLOB, found_s INTEGER NOT NULL, row BLOB);"
     "CREATE TABLE IF NOT EXISTS identities (digest BLOB PRIMARY KEY, json TEXT NOT NULL)"
     " WITHOUT ROWID;";
+/* Without an index: rows are written at its end, and seldom looked for; of several for one key the
+ * last counts. Came later, and is no reason for another version: who does not know it leaves it
+ * alone. */
+static const char KEY_FIELDS[] =
+    "CREATE TABLE IF NOT EXISTS key_fields (key BLOB, identity BLOB, fields TEXT);";
 
 enum column {
     COL_STATUS,
@@ -52,14 +57,25 @@ struct row {
     struct answer answer;
 };
 
+/* What a key was made of, not in the file yet. */
+struct explanation {
+    unsigned char key[STORE_KEY_BYTES];
+    const char *fields;
+    struct explanation *next;
+};
+
 struct store {
     sqlite3 *db;
     char *path; /* NULL: in memory */
-    sqlite3_stmt *get, *put, *set_aside, *drop, *note;
+    sqlite3_stmt *get, *put, *set_aside, *drop, *note, *explain;
+    unsigned char identity[32];           /* digest of the one noted last */
     struct row pending[STORE_BATCH_ROWS]; /* not in the file yet */
     size_t n_pending;
+    struct explanation *explanations;
+    bool holding; /* a transaction of reads is open */
     uint64_t pending_since_ns;
     struct arena texts; /* what pending points to */
+    struct arena found; /* of the last store_find() */
 };
 
 static const char *shown_path(const struct store *s) {
@@ -114,7 +130,21 @@ static karma_status exec(struct store *s, const char *sql, const char *doing) {
     return sqlite3_exec(s->db, sql, NULL, NULL, NULL) == SQLITE_OK ? KARMA_OK : sql_fail(s, doing);
 }
 
+void store_let_go(struct store *s) {
+    if (s && s->holding)
+        sqlite3_exec(s->db, "COMMIT", NULL, NULL, NULL); /* of reads: cannot fail */
+    if (s) s->holding = false;
+}
+
+karma_status store_hold(struct store *s) {
+    if (!s || s->holding) return KARMA_OK;
+    karma_status st = exec(s, "BEGIN", "read");
+    s->holding = st == KARMA_OK;
+    return st;
+}
+
 static karma_status begin(struct store *s) {
+    store_let_go(s);
     return exec(s, "BEGIN IMMEDIATE", "begin");
 }
 
@@ -150,7 +180,7 @@ static karma_status check_kind(struct store *s, bool *ready) {
     if (tables > 0 && id != APPLICATION_ID) {
         return status_fail(KARMA_E_MAGIC, "%s: not a store of karma's", shown_path(s));
     }
-    *ready = tables > 0 && version == SCHEMA_VERSION;
+    *ready = tables >= 4 && version == SCHEMA_VERSION;
     if (version > SCHEMA_VERSION) {
         return status_fail(KARMA_E_VERSION,
                            "%s: written by a newer karma (store version %lld, this one knows %d)",
@@ -169,7 +199,8 @@ static karma_status set_up(struct store *s) {
     } else if (s->path) {
         st = exec(s, "PRAGMA journal_mode=WAL", "open");
     }
-    if (st == KARMA_OK) st = exec(s, "PRAGMA synchronous=FULL", "open");
+    if (st == KARMA_OK)
+        st = exec(s, "PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=8000", "open");
     if (st < 0 || ready) return st;
     st = begin(s);
     if (st < 0) return st;
@@ -177,6 +208,7 @@ static karma_status set_up(struct store *s) {
     snprintf(sql, sizeof(sql), "PRAGMA application_id=%d; PRAGMA user_version=%d", APPLICATION_ID,
              SCHEMA_VERSION);
     st = exec(s, SCHEMA, "open");
+    if (st == KARMA_OK) st = exec(s, KEY_FIELDS, "open");
     if (st == KARMA_OK) st = exec(s, sql, "open");
     return end(s, st);
 }
@@ -223,6 +255,7 @@ static karma_status prepare_all(struct store *s) {
     if (st == KARMA_OK) {
         st = prepare(s, "INSERT OR IGNORE INTO identities VALUES (?1, ?2)", &s->note);
     }
+    if (st == KARMA_OK) st = prepare(s, "INSERT INTO key_fields VALUES (?1, ?2, ?3)", &s->explain);
     return st;
 }
 
@@ -232,8 +265,10 @@ static void discard(struct store *s) {
     sqlite3_finalize(s->set_aside);
     sqlite3_finalize(s->drop);
     sqlite3_finalize(s->note);
+    sqlite3_finalize(s->explain);
     sqlite3_close(s->db);
     arena_release(&s->texts);
+    arena_release(&s->found);
     mem_free(s->path);
     mem_free(s);
 }
@@ -395,6 +430,26 @@ karma_status store_get(struct store *s, const unsigned char key[STORE_KEY_BYTES]
     return st < 0 ? st : KARMA_DONE;
 }
 
+karma_status store_find(struct store *s, const unsigned char key[STORE_KEY_BYTES],
+                        karma_status *stored, size_t *damaged) {
+    struct answer answer;
+    arena_reset(&s->found);
+    karma_status st = store_get(s, key, &s->found, &answer, damaged);
+    if (st == KARMA_OK) *stored = answer.status;
+    return st;
+}
+
+karma_status store_peek(struct store *s, const unsigned char key[STORE_KEY_BYTES],
+                        karma_status *stored) {
+    struct answer answer;
+    bool sound;
+    arena_reset(&s->found);
+    karma_status st = look_up(s, key, &s->found, &answer, &sound);
+    if (st != KARMA_OK) return st;
+    *stored = answer.status;
+    return sound ? KARMA_OK : KARMA_DONE;
+}
+
 /* --- writing ---------------------------------------------------------------------------------- */
 
 static void bind_text(sqlite3_stmt *q, int at, const char *text) {
@@ -430,6 +485,17 @@ static karma_status insert(struct store *s, const struct row *r) {
     return step_once(s, q, "write");
 }
 
+static karma_status write_explanations(struct store *s) {
+    karma_status st = KARMA_OK;
+    for (const struct explanation *e = s->explanations; e && st == KARMA_OK; e = e->next) {
+        sqlite3_bind_blob(s->explain, 1, e->key, STORE_KEY_BYTES, SQLITE_STATIC);
+        sqlite3_bind_blob(s->explain, 2, s->identity, sizeof(s->identity), SQLITE_STATIC);
+        bind_text(s->explain, 3, e->fields);
+        st = step_once(s, s->explain, "write");
+    }
+    return st;
+}
+
 /* What stands under the key already: equal is fine, failed gives way, else answers are no function
  * of the key and something is wrong with the program: *differs. *keep: nothing to write. */
 static karma_status reconcile(struct store *s, const struct row *r, bool *keep, bool *differs) {
@@ -459,6 +525,7 @@ static karma_status reconcile(struct store *s, const struct row *r, bool *keep, 
 
 static void forget_pending(struct store *s) {
     s->n_pending = 0;
+    s->explanations = NULL;
     arena_reset(&s->texts);
 }
 
@@ -477,6 +544,7 @@ karma_status store_commit(struct store *s) {
         if (st == KARMA_OK && !keep) st = insert(s, r);
         if (st == KARMA_OK && differs && !odd) odd = r;
     }
+    if (st == KARMA_OK) st = write_explanations(s);
     st = end(s, st);
     if (st == KARMA_OK && odd) {
         st = status_fail(KARMA_E_INTERNAL,
@@ -515,6 +583,22 @@ karma_status store_put(struct store *s, const unsigned char key[STORE_KEY_BYTES]
     return s->n_pending == STORE_BATCH_ROWS ? store_commit(s) : store_tick(s);
 }
 
+bool store_explains(const struct store *s) {
+    return s->path != NULL;
+}
+
+karma_status store_explain(struct store *s, const unsigned char key[STORE_KEY_BYTES],
+                           const char *fields) {
+    struct explanation *e = arena_alloc(&s->texts, sizeof(*e));
+    if (!e) return KARMA_E_NOMEM;
+    memcpy(e->key, key, STORE_KEY_BYTES);
+    karma_status st = hold(s, fields, &e->fields);
+    if (st < 0) return st;
+    e->next = s->explanations;
+    s->explanations = e;
+    return KARMA_OK;
+}
+
 karma_status store_tick(struct store *s) {
     if (s->n_pending == 0) return KARMA_OK;
     const uint64_t age_ns = clock_monotonic_ns() - s->pending_since_ns;
@@ -531,9 +615,27 @@ karma_status store_note_identity(struct store *s, const char *json) {
     sha256_begin(&h);
     sha256_add(&h, json, strlen(json));
     sha256_end(&h, digest);
+    memcpy(s->identity, digest, sizeof(digest));
     karma_status st = begin(s);
     if (st < 0) return st;
     sqlite3_bind_blob(s->note, 1, digest, sizeof(digest), SQLITE_STATIC);
     bind_text(s->note, 2, json);
     return end(s, step_once(s, s->note, "write"));
+}
+
+/* --- for store_tools.c ------------------------------------------------------------------------ */
+
+karma_status store_open_existing(const char *path, struct store **out) {
+    *out = NULL;
+    if (file_kind(path) == FILE_KIND_NONE)
+        return status_fail(KARMA_E_NOTFOUND, "%s: there is no such store", path);
+    return store_open(path, out);
+}
+
+struct sqlite3 *store_database(struct store *s) {
+    return s->db;
+}
+
+karma_status store_failure(const struct store *s, const char *doing) {
+    return sql_fail(s, doing);
 }

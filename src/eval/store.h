@@ -40,10 +40,28 @@ karma_status store_close(struct store *s);
 karma_status store_get(struct store *s, const unsigned char key[STORE_KEY_BYTES], struct arena *a,
                        struct answer *out, size_t *damaged);
 
+/* The same for its status alone, *stored. */
+karma_status store_find(struct store *s, const unsigned char key[STORE_KEY_BYTES],
+                        karma_status *stored, size_t *damaged);
+
+/* The same without mending anything: one that is damaged is not there. */
+karma_status store_peek(struct store *s, const unsigned char key[STORE_KEY_BYTES],
+                        karma_status *stored);
+
+/* Many are looked up in a row: until store_let_go(), or until something is written, the file is
+ * opened for reading once and not for each. Only makes it faster. NULL is fine. */
+karma_status store_hold(struct store *s);
+void store_let_go(struct store *s);
+
 /* Keep an answer, a copy of all of it, for the next commit, which is made here when it is due.
  * model, dataset and sample name the row for people. */
 karma_status store_put(struct store *s, const unsigned char key[STORE_KEY_BYTES], const char *model,
                        const char *dataset, const char *sample, const struct answer *answer);
+/* Keep what a key was made of beside the identity noted last (key_fields.h), for people who ask why
+ * two keys differ: a copy, for the next commit of an answer. */
+karma_status store_explain(struct store *s, const unsigned char key[STORE_KEY_BYTES],
+                           const char *fields);
+bool store_explains(const struct store *s); /* false in memory: nobody will ask */
 /* Write all that was put; nothing is pending afterwards, also after a failure (a write that failed
  * is not tried again). An equal row already there is fine; a different one under the same key is
  * E_INTERNAL (answers are a function of the key) after the others are written, except that a failed
@@ -56,5 +74,12 @@ size_t store_pending(const struct store *s); /* rows put but not committed */
 /* Remember the JSON that a key was made of (identity of a model), so that people can see why two
  * keys differ. */
 karma_status store_note_identity(struct store *s, const char *json);
+
+/* For store_tools.c: the database, which has the tables of store.c; what went wrong in it last, as
+ * a failure. A file that is not there is E_NOTFOUND, and not made. */
+struct sqlite3;
+karma_status store_open_existing(const char *path, struct store **out);
+struct sqlite3 *store_database(struct store *s);
+karma_status store_failure(const struct store *s, const char *doing);
 
 #endif

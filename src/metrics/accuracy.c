@@ -22,6 +22,6 @@ const struct metric_ops metric_accuracy = {
              .description = "share of predictions equal to their reference, white space around "
                             "either and nothing else left aside",
              .options = options},
-    .zero_one = true,
+    .kind = KARMA_METRIC_SHARE,
     .score = score,
 };

@@ -12,13 +12,26 @@
 #include "base/utf8.h"
 #include "metrics/edit_distance.h"
 #include "metrics/metric.h"
+#include "metrics/ngrams.h"
 #include "metrics/terms.h"
 #include "text/characters.h"
 
-enum { HITS, SUBSTITUTIONS, DELETIONS, INSERTIONS, TERMS, TERMS_RIGHT, TERM_WORDS, TERM_ERRORS };
+enum {
+    ERRORS, /* the two of which the rate is made come first */
+    UNITS,
+    HITS,
+    SUBSTITUTIONS,
+    DELETIONS,
+    INSERTIONS,
+    TERMS,
+    TERMS_RIGHT,
+    TERM_WORDS,
+    TERM_ERRORS,
+    N_COUNTS
+};
 
 /* A text as words or characters. */
-struct units {
+struct sequence {
     struct piece *pieces; /* lent by the text */
     uint32_t *ids;        /* equal pieces of both texts have equal ones */
     size_t count, cap;
@@ -32,15 +45,15 @@ struct rates {
     struct terms terms;
     /* Of the sample measured last. */
     struct arena sample;
-    struct units reference, prediction;
+    struct sequence reference, prediction;
     const unsigned char *steps;
     size_t n_steps;
 };
 
 /* ---- words and characters ---- */
 
-static karma_status add_unit(struct rates *r, struct units *u, struct map *known, const char *text,
-                             size_t len) {
+static karma_status add_unit(struct rates *r, struct sequence *u, struct map *known,
+                             const char *text, size_t len) {
     struct map_entry *entry;
     bool added;
     if (u->count == u->cap) {
@@ -64,14 +77,6 @@ static karma_status add_unit(struct rates *r, struct units *u, struct map *known
     return KARMA_OK;
 }
 
-/* Bytes of the character at p; a byte that is no UTF-8 is one. */
-static size_t character_at(const char *p, const char *end, uint32_t *cp) {
-    const int n = utf8_decode(p, (size_t)(end - p), cp, NULL);
-    if (n > 0) return (size_t)n;
-    *cp = 0xFFFD;
-    return 1;
-}
-
 /* The run of white space at p, if it separates words. */
 static size_t separator_at(const char *p, const char *end) {
     const char *q = p;
@@ -82,12 +87,12 @@ static size_t separator_at(const char *p, const char *end) {
     return count > 1 || (count == 1 && *p == ' ') ? (size_t)(q - p) : 0;
 }
 
-static karma_status cut(struct rates *r, struct units *u, struct map *known, const char *text) {
+static karma_status cut(struct rates *r, struct sequence *u, struct map *known, const char *text) {
     size_t len = strlen(text);
     text = strip_white_space(text, &len);
     const char *p = text, *word = text, *end = text + len;
     karma_status st = KARMA_OK;
-    *u = (struct units){0};
+    *u = (struct sequence){0};
     while (p < end && st == KARMA_OK) {
         uint32_t cp;
         const size_t n = character_at(p, end, &cp), gap = r->characters ? 0 : separator_at(p, end);
@@ -106,21 +111,21 @@ static karma_status cut(struct rates *r, struct units *u, struct map *known, con
 
 /* ---- counts ---- */
 
-static void count_steps(const struct rates *r, struct metric_counts *c) {
+static void count_steps(const struct rates *r, double *c) {
     for (size_t i = 0; i < r->n_steps; i++) {
         static const int of[] = {[EDIT_EQUAL] = HITS,
                                  [EDIT_REPLACE] = SUBSTITUTIONS,
                                  [EDIT_DELETE] = DELETIONS,
                                  [EDIT_INSERT] = INSERTIONS};
-        c->of[of[r->steps[i]]]++;
+        c[of[r->steps[i]]]++;
     }
-    c->errors = c->of[SUBSTITUTIONS] + c->of[DELETIONS] + c->of[INSERTIONS];
-    c->units = c->of[HITS] + c->of[SUBSTITUTIONS] + c->of[DELETIONS];
-    if (r->insertions_count) c->units += c->of[INSERTIONS];
+    c[ERRORS] = c[SUBSTITUTIONS] + c[DELETIONS] + c[INSERTIONS];
+    c[UNITS] = c[HITS] + c[SUBSTITUTIONS] + c[DELETIONS];
+    if (r->insertions_count) c[UNITS] += c[INSERTIONS];
 }
 
 /* Errors on the words of terms: replaced, left out, or put between two words of one. */
-static karma_status count_terms(struct rates *r, struct metric_counts *c) {
+static karma_status count_terms(struct rates *r, double *c) {
     const size_t n = r->reference.count;
     size_t n_found, at = 0;
     uint32_t *number = arena_calloc(&r->sample, n + 1, sizeof(*number));
@@ -133,27 +138,38 @@ static karma_status count_terms(struct rates *r, struct metric_counts *c) {
         const enum edit e = (enum edit)r->steps[i];
         const uint32_t here = number[at], before = at ? number[at - 1] : 0; /* [n] is 0 */
         const bool inside = here && (e != EDIT_INSERT || here == before);
-        if (inside && e != EDIT_INSERT) c->of[TERM_WORDS]++;
+        if (inside && e != EDIT_INSERT) c[TERM_WORDS]++;
         if (inside && e != EDIT_EQUAL) {
-            c->of[TERM_ERRORS]++;
+            c[TERM_ERRORS]++;
             wrong[here] = true;
         }
         at += e != EDIT_INSERT;
     }
-    c->of[TERMS] = (int64_t)n_found;
+    c[TERMS] = (double)n_found;
     for (size_t i = 1; i <= n_found; i++)
-        c->of[TERMS_RIGHT] += !wrong[i];
+        c[TERMS_RIGHT] += !wrong[i];
     return KARMA_OK;
 }
 
-static karma_status measure(void *state, const char *prediction, const char *reference,
-                            struct metric_counts *out) {
+static size_t n_counts(const void *state) {
+    const struct rates *r = state;
+    return r->has_terms ? N_COUNTS : TERMS;
+}
+
+/* Without units there is nothing to divide by: the errors themselves, as jiwer has it. */
+static double rate(const void *state, const double *sum, size_t n) {
+    (void)state;
+    (void)n;
+    return sum[UNITS] > 0 ? sum[ERRORS] / sum[UNITS] : sum[ERRORS];
+}
+
+static karma_status count(void *state, const struct metric_sample *s, double *counts) {
     struct rates *r = state;
     struct map known = {0};
     arena_reset(&r->sample);
     r->n_steps = 0;
-    karma_status st = cut(r, &r->reference, &known, reference);
-    if (st == KARMA_OK) st = cut(r, &r->prediction, &known, prediction);
+    karma_status st = cut(r, &r->reference, &known, s->reference);
+    if (st == KARMA_OK) st = cut(r, &r->prediction, &known, s->prediction);
     const uint32_t n_symbols = (uint32_t)known.count;
     map_release(&known);
     if (st == KARMA_OK)
@@ -161,12 +177,11 @@ static karma_status measure(void *state, const char *prediction, const char *ref
                          (struct symbols){r->prediction.ids, r->prediction.count}, n_symbols,
                          &r->steps, &r->n_steps);
     if (st < 0) return st;
-    count_steps(r, out);
-    return r->has_terms ? count_terms(r, out) : KARMA_OK;
+    count_steps(r, counts);
+    return r->has_terms ? count_terms(r, counts) : KARMA_OK;
 }
 
-static karma_status describe(void *state, const struct metric_counts *c, struct arena *a,
-                             struct json *o) {
+static karma_status describe(void *state, const double *c, struct arena *a, struct json *o) {
     const struct rates *r = state;
     static const char *const names[] = {
         [HITS] = "hits",
@@ -178,20 +193,19 @@ static karma_status describe(void *state, const struct metric_counts *c, struct 
         [TERM_WORDS] = "term_words",
         [TERM_ERRORS] = "term_errors",
     };
-    const int n = r->has_terms ? TERM_ERRORS + 1 : INSERTIONS + 1;
+    const size_t n = n_counts(r);
     karma_status st = KARMA_OK;
-    for (int i = 0; i < n && st == KARMA_OK; i++)
-        st = json_set(a, o, names[i], json_new_int(a, c->of[i]));
+    for (size_t i = HITS; i < n && st == KARMA_OK; i++)
+        st = json_set(a, o, names[i], json_new_int(a, (int64_t)c[i]));
     if (st < 0 || !r->has_terms) return st;
-    const double words = (double)c->of[TERM_WORDS];
+    const double words = c[TERM_WORDS];
     return json_set(a, o, "term_wer",
-                    words > 0 ? json_new_real(a, (double)c->of[TERM_ERRORS] / words)
-                              : json_new_null(a));
+                    words > 0 ? json_new_real(a, c[TERM_ERRORS] / words) : json_new_null(a));
 }
 
 /* ---- the alignment of a sample ---- */
 
-static karma_status put_text(struct arena *a, const struct rates *r, const struct units *u,
+static karma_status put_text(struct arena *a, const struct rates *r, const struct sequence *u,
                              size_t begin, size_t end, const char *name, struct json *o) {
     struct buf text = {0};
     karma_status st = KARMA_OK;
@@ -205,16 +219,18 @@ static karma_status put_text(struct arena *a, const struct rates *r, const struc
     return st;
 }
 
-/* Runs of equal steps, as jiwer names them. */
-static karma_status describe_sample(void *state, struct arena *a, struct json *o) {
+/* Counts, and runs of equal steps, as jiwer names them. */
+static karma_status describe_sample(void *state, const double *counts, struct arena *a,
+                                    struct json *o) {
     static const char *const names[] = {[EDIT_EQUAL] = "equal",
                                         [EDIT_REPLACE] = "substitute",
                                         [EDIT_DELETE] = "delete",
                                         [EDIT_INSERT] = "insert"};
     const struct rates *r = state;
-    if (!r->alignment) return KARMA_OK;
+    karma_status st = describe(state, counts, a, o);
+    if (st < 0 || !r->alignment) return st;
     struct json *list = json_new_array(a);
-    karma_status st = list ? KARMA_OK : KARMA_E_NOMEM;
+    st = list ? KARMA_OK : KARMA_E_NOMEM;
     size_t of_reference = 0, of_prediction = 0;
     for (size_t i = 0, end; i < r->n_steps && st == KARMA_OK; i = end) {
         const unsigned char step = r->steps[i];
@@ -291,8 +307,13 @@ const struct metric_ops metric_wer = {
              .description = "word error rate: words replaced, left out and put in, over all "
                             "samples, by the words of the references",
              .options = word_options},
+    .kind = KARMA_METRIC_COUNTS,
+    .less_is_better = true,
+    .error_rate = true,
     .open = open_wer,
-    .measure = measure,
+    .n_counts = n_counts,
+    .count = count,
+    .value = rate,
     .describe = describe,
     .describe_sample = describe_sample,
     .close = close_rates,
@@ -302,8 +323,13 @@ const struct metric_ops metric_cer = {
     .info = {.name = "cer",
              .description = "character error rate: the same of characters, blanks among them",
              .options = options},
+    .kind = KARMA_METRIC_COUNTS,
+    .less_is_better = true,
+    .error_rate = true,
     .open = open_cer,
-    .measure = measure,
+    .n_counts = n_counts,
+    .count = count,
+    .value = rate,
     .describe = describe,
     .describe_sample = describe_sample,
     .close = close_rates,
@@ -314,8 +340,13 @@ const struct metric_ops metric_mer = {
              .description = "match error rate: errors by all words that are paired, left out or "
                             "put in, so that it is never above 1",
              .options = options},
+    .kind = KARMA_METRIC_COUNTS,
+    .less_is_better = true,
+    .error_rate = true,
     .open = open_mer,
-    .measure = measure,
+    .n_counts = n_counts,
+    .count = count,
+    .value = rate,
     .describe = describe,
     .describe_sample = describe_sample,
     .close = close_rates,

@@ -29,6 +29,6 @@ const struct metric_ops metric_exact_match = {
     .info = {.name = "exact_match",
              .description = "share of predictions equal to their reference, character by character",
              .options = options},
-    .zero_one = true,
+    .kind = KARMA_METRIC_SHARE,
     .score = score,
 };

@@ -1,7 +1,6 @@
 /*
- * metrics.c - the list of metrics, those registered at run time, the public calls, and what is made
- * of scores: their mean, its standard error, a 95 % interval; or of counts: the rate of their sums,
- * with the same.
+ * metrics.c - the list of metrics, those registered at run time, and the public calls. What is made
+ * of the samples' scores lies in tally.c.
  */
 #include <math.h>
 #include <string.h>
@@ -11,15 +10,50 @@
 #include "base/nearest.h"
 #include "base/option.h"
 #include "base/registered.h"
-#include "metrics/metric.h"
+#include "metrics/tally.h"
 
 const struct metric_ops *const metrics[] = {
-    &metric_exact_match, &metric_accuracy, &metric_tokenised_f1, &metric_wer,
-    &metric_cer,         &metric_mer,      &metric_ndcg,         &metric_recall,
-    &metric_mrr,         &metric_map,      &metric_precision,    NULL,
+    &metric_exact_match,
+    &metric_accuracy,
+    &metric_tokenised_f1,
+    &metric_f1,
+    &metric_bleu,
+    &metric_chrf,
+    &metric_rouge1,
+    &metric_rouge2,
+    &metric_rouge_l,
+    &metric_rouge_lsum,
+    &metric_wer,
+    &metric_cer,
+    &metric_mer,
+    &metric_asr_semantic,
+    &metric_semantic_wer,
+    &metric_silence_accuracy,
+    &metric_numeric_tolerance,
+    &metric_json_fields,
+    &metric_refusal,
+    &metric_harm_detection,
+    &metric_stratified,
+    &metric_geographic,
+    &metric_demographic,
+    &metric_bias_consistency,
+    &metric_bias_disparity,
+    &metric_ece,
+    &metric_brier,
+    &metric_risk_coverage,
+    &metric_rubric,
+    &metric_answer_rubric,
+    &metric_query_rubric,
+    &metric_json_rubric,
+    &metric_medcase_diagnosis,
+    &metric_medcase_recall,
+    &metric_ndcg,
+    &metric_recall,
+    &metric_mrr,
+    &metric_map,
+    &metric_precision,
+    NULL,
 };
-
-static const double z95 = 1.959963984540054; /* normal quantile at 0.975 */
 
 /* A metric that can be made: ours, or a registered one. */
 struct entry {
@@ -31,7 +65,6 @@ static struct registered added; /* of struct entry */
 
 struct karma_metric {
     const karma_metric_info *info;
-    bool zero_one;
     const struct metric_ops *ops;    /* of ours, or NULL */
     const karma_metric_class *class; /* of a registered one, or NULL */
     void *state;                     /* of ops or class */
@@ -39,13 +72,14 @@ struct karma_metric {
     struct arena arena;              /* args */
     const struct json *args;
     const char *args_text;
+    struct arena sample; /* what the sample added last needs */
     struct buf scratch[2];
-    size_t n;
-    double sum;
-    double mean, square; /* Welford's: mean and sum of squared differences so far */
-    /* Of an error rate: mean is that of the errors, square theirs. */
-    struct metric_counts counts, last;
-    double mean_units, square_units, product; /* Welford's, and of both together */
+    struct tally tally;
+    karma_status broken; /* a sample was kept and not tallied: no more can be added */
+    double *counts;      /* [n_counts] of the sample added last; NULL: none */
+    size_t n_counts, cap_counts;
+    bool ended; /* result is that of all samples so far */
+    karma_metric_result result;
     struct buf details;
 };
 
@@ -192,14 +226,26 @@ static karma_status read_args(karma_metric *m, const char *name, int64_t k, cons
 }
 
 static karma_status begin(karma_metric *m) {
-    if (m->ops && m->ops->open) return m->ops->open(&m->arena, m->args, &m->state);
+    struct tally *t = &m->tally;
     if (m->class && m->class->begin) {
         foreign_begin();
         karma_status st = foreign_end(m->class->begin(m->args_text, &m->state));
         if (st < 0) return st;
     }
     m->begun = true;
-    return KARMA_OK;
+    if (m->ops && m->ops->open) {
+        karma_status st = m->ops->open(&m->arena, m->args, &m->state);
+        if (st < 0) return st;
+    }
+    t->ops = m->ops;
+    t->state = m->state;
+    if (m->ops)
+        t->kind = m->ops->kind;
+    else
+        t->kind = m->class->zero_one ? KARMA_METRIC_SHARE : KARMA_METRIC_MEAN;
+    return tally_init(t, t->kind == KARMA_METRIC_COUNTS    ? m->ops->n_counts(m->state)
+                         : t->kind == KARMA_METRIC_RECORDS ? 0
+                                                           : 2);
 }
 
 karma_status karma_metric_create(const char *name, const char *args_json, karma_metric **out) {
@@ -213,7 +259,6 @@ karma_status karma_metric_create(const char *name, const char *args_json, karma_
     m->ops = ops;
     m->class = e ? e->class : NULL;
     m->info = ops ? &ops->info : &e->info;
-    m->zero_one = ops ? ops->zero_one : e->class->zero_one;
     karma_status st = read_args(m, name, k, args_json);
     if (st == KARMA_OK) st = begin(m);
     if (st < 0) {
@@ -237,119 +282,227 @@ static karma_status foreign_score(karma_metric *m, const char *prediction, const
     if (st < 0) return st;
     if (!isfinite(s))
         return status_fail(KARMA_E_PLUGIN, "returned a score that is not a finite number");
-    if (m->zero_one && s != 0 && s != 1)
+    if (m->class->zero_one && s != 0 && s != 1)
         return status_fail(KARMA_E_PLUGIN, "returned the score %.17g; its scores are 0 or 1", s);
     *score = s;
     return KARMA_OK;
 }
 
-/* Without units there is nothing to divide by: the errors themselves, as jiwer has it. */
-static double rate_of(const struct metric_counts *c) {
-    return c->units ? (double)c->errors / (double)c->units : (double)c->errors;
-}
-
-static void add_counts(karma_metric *m, const struct metric_counts *c) {
-    m->last = *c;
-    m->counts.errors += c->errors;
-    m->counts.units += c->units;
-    for (int i = 0; i < METRIC_MAX_COUNTS; i++)
-        m->counts.of[i] += c->of[i];
-    const double difference = (double)c->units - m->mean_units;
-    m->mean_units += difference / (double)m->n;
-    m->square_units += difference * ((double)c->units - m->mean_units);
-    /* m->mean is still without this sample */
-    m->product += ((double)c->errors - m->mean) * ((double)c->units - m->mean_units);
-}
-
-static karma_status score_one(karma_metric *m, const char *prediction, const char *reference,
-                              struct metric_counts *c, double *score) {
-    if (!m->ops) return foreign_score(m, prediction, reference, score);
-    if (!m->ops->measure) return m->ops->score(m->args, m->scratch, prediction, reference, score);
-    karma_status st = m->ops->measure(m->state, prediction, reference, c);
-    *score = rate_of(c);
+/* The sample's counts, after which m->n_counts says how many there are. */
+static karma_status count(karma_metric *m, const struct metric_sample *s) {
+    const size_t n = m->ops->n_counts(m->state);
+    if (n > m->cap_counts) {
+        double *counts = mem_realloc(m->counts, n * sizeof(*counts));
+        if (!counts) return KARMA_E_NOMEM;
+        m->counts = counts;
+        m->cap_counts = n;
+    }
+    for (size_t i = 0; i < n; i++)
+        m->counts[i] = 0;
+    karma_status st = n > 0 ? m->ops->count(m->state, s, m->counts) : KARMA_OK;
+    if (st == KARMA_OK) m->n_counts = n;
     return st;
+}
+
+/* The sample's own score, its counts, its record: whatever the metric makes of it. */
+static karma_status score_one(karma_metric *m, const struct metric_sample *s, double *score) {
+    const struct metric_ops *ops = m->ops;
+    if (!ops) return foreign_score(m, s->prediction, s->reference, score);
+    if (ops->keep) {
+        karma_status st = ops->keep(m->state, s, score);
+        return st == KARMA_OK && ops->count && !isnan(*score) ? count(m, s) : st;
+    }
+    if (ops->count) {
+        karma_status st = count(m, s);
+        if (st == KARMA_OK)
+            *score = (ops->sample_value ? ops->sample_value : ops->value)(m->state, m->counts,
+                                                                          m->n_counts);
+        return st;
+    }
+    if (ops->score_sample) return ops->score_sample(m->state, s, score);
+    return ops->score(m->args, m->scratch, s->prediction, s->reference, score);
+}
+
+/* The sample in our terms. What a caller does not know of is as if it were not known. */
+static karma_status read_sample(karma_metric *m, const karma_metric_sample *given,
+                                struct metric_sample *s) {
+    karma_metric_sample all = {.confidence = NAN};
+    const size_t size = given->struct_size < sizeof(all) ? given->struct_size : sizeof(all);
+    if (size <= sizeof(given->struct_size))
+        return status_fail(KARMA_E_USAGE, "a sample without struct_size");
+    memcpy(&all, given, size);
+    *s = (struct metric_sample){.prediction = all.prediction ? all.prediction : "",
+                                .reference = all.reference ? all.reference : "",
+                                .group = all.group,
+                                .confidence = all.confidence,
+                                .thinking = all.thinking,
+                                .arena = &m->sample};
+    s->output = all.output ? all.output : s->prediction;
+    if (!isnan(s->confidence) && !(s->confidence >= 0 && s->confidence <= 1))
+        return status_fail(KARMA_E_RANGE, "confidence: %g is not in 0..1", s->confidence);
+    if (m->ops && m->ops->reads_other_args && all.other_args_json) {
+        karma_status st = json_parse(&m->sample, all.other_args_json, strlen(all.other_args_json),
+                                     JSON_LAST_WINS, &s->other_args);
+        if (st == KARMA_OK && !json_is_null(s->other_args) && !json_is_object(s->other_args))
+            st = status_fail(KARMA_E_TYPE, "expected an object, found %s",
+                             json_type_name(s->other_args));
+        if (st < 0) return status_prefix(st, "other_args");
+    }
+    return !s->group && m->ops && m->ops->group ? m->ops->group(m->state, s, &s->group) : KARMA_OK;
+}
+
+/* What the judge was asked, and what it says. */
+static karma_status read_verdicts(karma_metric *m, const karma_metric_sample *given,
+                                  struct metric_sample *s) {
+    struct metric_question *questions = NULL;
+    const size_t end = offsetof(karma_metric_sample, n_verdicts) + sizeof(given->n_verdicts);
+    const size_t n = given->struct_size >= end && given->verdicts ? given->n_verdicts : 0;
+    if (!m->ops || !m->ops->questions) return KARMA_OK;
+    karma_status st = m->ops->questions(m->state, s, &questions, &s->n_questions);
+    if (st < 0) return st;
+    s->questions = questions;
+    if (n != s->n_questions)
+        return status_fail(KARMA_E_MISSING,
+                           "expected a judge's verdict of each of %zu questions, "
+                           "found %zu",
+                           s->n_questions, n);
+    s->verdicts = n ? given->verdicts : NULL;
+    for (size_t i = 0; i < n; i++)
+        if (!(s->verdicts[i] >= 0 && s->verdicts[i] <= 1))
+            return status_fail(KARMA_E_RANGE, "verdict %zu: %g is not in 0..1", i, s->verdicts[i]);
+    return KARMA_OK;
+}
+
+static void forget_sample(karma_metric *m) {
+    arena_reset(&m->sample);
+    buf_clear(&m->scratch[0]);
+    buf_clear(&m->scratch[1]);
+    m->n_counts = 0;
+}
+
+static karma_status add_sample(karma_metric *m, const karma_metric_sample *given, double *score) {
+    struct metric_sample s;
+    if (m->broken < 0) return status_fail(m->broken, "a sample before could not be added");
+    forget_sample(m);
+    m->ended = false;
+    karma_status st = read_sample(m, given, &s);
+    if (st == KARMA_OK) st = read_verdicts(m, given, &s);
+    if (st == KARMA_OK) st = score_one(m, &s, score);
+    if (st < 0) return st;
+    const double of_mean[2] = {*score, 1};
+    st = tally_add(&m->tally, s.group, *score,
+                   m->tally.kind == KARMA_METRIC_COUNTS ? m->counts : of_mean);
+    if (st < 0) m->broken = st;
+    return st;
+}
+
+karma_status karma_metric_add_sample(karma_metric *m, const karma_metric_sample *s, double *score) {
+    double own = 0;
+    karma_status st = add_sample(m, s, &own);
+    if (st < 0) return status_prefix(st, "%s", m->info->name);
+    if (score) *score = own;
+    return KARMA_OK;
+}
+
+bool karma_metric_needs_judge(const karma_metric *m) {
+    return m->ops && m->ops->questions;
+}
+
+static karma_status list_questions(karma_metric *m, const karma_metric_sample *given,
+                                   karma_metric_question **out, size_t *n) {
+    struct metric_sample s;
+    struct metric_question *questions = NULL;
+    karma_status st = read_sample(m, given, &s);
+    if (st == KARMA_OK) st = m->ops->questions(m->state, &s, &questions, n);
+    if (st == KARMA_OK && !(*out = arena_calloc(&m->sample, *n + 1, sizeof(**out))))
+        st = KARMA_E_NOMEM;
+    for (size_t i = 0; st == KARMA_OK && i < *n; i++)
+        (*out)[i] = questions[i].ask;
+    return st;
+}
+
+karma_status karma_metric_questions(karma_metric *m, const karma_metric_sample *s,
+                                    const karma_metric_question **questions, size_t *n) {
+    karma_metric_question *list = NULL;
+    *questions = NULL;
+    *n = 0;
+    if (!karma_metric_needs_judge(m)) return KARMA_OK;
+    forget_sample(m);
+    karma_status st = list_questions(m, s, &list, n);
+    if (st < 0) {
+        *n = 0;
+        return status_prefix(st, "%s", m->info->name);
+    }
+    *questions = list;
+    return KARMA_OK;
 }
 
 karma_status karma_metric_add(karma_metric *m, const char *prediction, const char *reference,
                               double *score) {
-    struct metric_counts c = {0};
-    double s = 0;
-    buf_clear(&m->scratch[0]);
-    buf_clear(&m->scratch[1]);
-    if (!prediction) prediction = "";
-    if (!reference) reference = "";
-    karma_status st = score_one(m, prediction, reference, &c, &s);
-    if (st < 0) return status_prefix(st, "%s", m->info->name);
-    if (score) *score = s;
-    m->n++;
-    m->sum += s;
-    if (karma_metric_is_error_rate(m)) {
-        add_counts(m, &c);
-        s = (double)c.errors;
-    }
-    double difference = s - m->mean;
-    m->mean += difference / (double)m->n;
-    m->square += difference * (s - m->mean);
-    return KARMA_OK;
+    return karma_metric_add_sample(
+        m,
+        &(karma_metric_sample){.struct_size = sizeof(karma_metric_sample),
+                               .prediction = prediction,
+                               .reference = reference,
+                               .confidence = NAN},
+        score);
+}
+
+karma_metric_kind karma_metric_get_kind(const karma_metric *m) {
+    return m->tally.kind;
 }
 
 bool karma_metric_is_error_rate(const karma_metric *m) {
-    return m->ops && m->ops->measure;
+    return m->ops && m->ops->error_rate;
 }
 
-/* Wilson's score interval: holds near 0 and 1 and for few samples, where mean +- 1.96 se does not.
- */
-static void wilson(double p, double n, double *low, double *high) {
-    const double z2 = z95 * z95;
-    const double centre = (p + z2 / (2 * n)) / (1 + z2 / n);
-    const double half = z95 / (1 + z2 / n) * sqrt(p * (1 - p) / n + z2 / (4 * n * n));
-    *low = p == 0 ? 0 : fmax(0, centre - half); /* exactly 0 and 1 there, but for rounding */
-    *high = p == 1 ? 1 : fmin(1, centre + half);
-}
-
-/* Of a ratio of sums X / Y the error is, to first order, that of the mean of x - (X / Y) y over the
- * mean of y. The sum of its squares is one of centred moments, because its own mean is 0. */
-static void end_rate(const karma_metric *m, karma_metric_result *out) {
-    const double n = (double)m->n, rate = out->score = rate_of(&m->counts);
-    if (m->n < 2 || m->counts.units == 0) return;
-    const double squares = m->square - 2 * rate * m->product + rate * rate * m->square_units;
-    out->standard_error = sqrt(fmax(0, squares) / (n - 1) / n) / m->mean_units;
-    out->ci_low = fmax(0, rate - z95 * out->standard_error);
-    out->ci_high = rate + z95 * out->standard_error;
+bool karma_metric_less_is_better(const karma_metric *m) {
+    return m->ops && m->ops->less_is_better;
 }
 
 karma_status karma_metric_end(karma_metric *m, karma_metric_result *out) {
-    const double n = (double)m->n;
-    *out = (karma_metric_result){.n = m->n, .standard_error = NAN, .ci_low = NAN, .ci_high = NAN};
-    if (m->n == 0) return KARMA_OK;
-    if (karma_metric_is_error_rate(m)) {
-        end_rate(m, out);
-        return KARMA_OK;
+    if (!m->ended) {
+        karma_status st = m->broken;
+        if (st < 0) st = status_fail(st, "a sample could not be added");
+        if (st == KARMA_OK) st = tally_result(&m->tally, &m->result);
+        if (st < 0) return status_prefix(st, "%s", m->info->name);
+        m->ended = true;
     }
-    out->score = m->sum / n;
-    if (m->n > 1) out->standard_error = sqrt(m->square / (n - 1) / n);
-    if (m->zero_one) {
-        wilson(out->score, n, &out->ci_low, &out->ci_high);
-    } else if (m->n > 1) {
-        out->ci_low = out->score - z95 * out->standard_error;
-        out->ci_high = out->score + z95 * out->standard_error;
-    }
+    *out = m->result;
     return KARMA_OK;
 }
 
-/* Counts, and what else there is of the last sample, as an object in m->details. */
-static karma_status details(karma_metric *m, const struct metric_counts *c, bool of_sample,
-                            const char **json) {
+karma_status karma_metric_sample_counts(karma_metric *m, const double **counts, size_t *n) {
+    *counts = m->counts;
+    *n = m->n_counts;
+    return KARMA_OK;
+}
+
+karma_status karma_metric_from_counts(const karma_metric *m, const double *sum, size_t n,
+                                      double *score) {
+    *score = NAN;
+    if (!m->ops || !m->ops->value)
+        return status_fail(KARMA_E_USAGE, "%s: it is not made of counts", m->info->name);
+    if (m->tally.kind == KARMA_METRIC_COUNTS && n != m->tally.width)
+        return status_fail(KARMA_E_USAGE, "%s: it has %zu counts, not %zu", m->info->name,
+                           m->tally.width, n);
+    *score = m->ops->value(m->state, sum, n);
+    return KARMA_OK;
+}
+
+/* What describe says of all samples or of the last, as an object in m->details. */
+static karma_status details(karma_metric *m, bool of_sample, const char **json) {
     struct arena a = {0};
     struct json *o = json_new_object(&a);
     karma_status st = o ? KARMA_OK : KARMA_E_NOMEM;
     *json = NULL;
     buf_clear(&m->details);
-    if (st == KARMA_OK && karma_metric_is_error_rate(m)) {
-        st = m->ops->describe(m->state, c, &a, o);
-        if (st == KARMA_OK && of_sample && m->ops->describe_sample)
-            st = m->ops->describe_sample(m->state, &a, o);
-    }
+    const bool measured = m->tally.kind != KARMA_METRIC_COUNTS || m->n_counts > 0;
+    if (st == KARMA_OK && of_sample && measured && m->ops && m->ops->describe_sample)
+        st = m->ops->describe_sample(m->state, m->n_counts ? m->counts : NULL, &a, o);
+    if (st == KARMA_OK && !of_sample && m->ops && m->ops->describe)
+        st = m->ops->describe(m->state,
+                              m->tally.kind == KARMA_METRIC_COUNTS ? m->tally.total : NULL, &a, o);
     if (st == KARMA_OK) st = json_write(&m->details, o, 0, JSON_PYTHON);
     arena_release(&a);
     if (st < 0) return status_prefix(st, "%s", m->info->name);
@@ -358,11 +511,11 @@ static karma_status details(karma_metric *m, const struct metric_counts *c, bool
 }
 
 karma_status karma_metric_details(karma_metric *m, const char **json) {
-    return details(m, &m->counts, false, json);
+    return details(m, false, json);
 }
 
 karma_status karma_metric_sample_details(karma_metric *m, const char **json) {
-    return details(m, &m->last, m->n > 0, json);
+    return details(m, true, json);
 }
 
 void karma_metric_destroy(karma_metric *m) {
@@ -372,6 +525,9 @@ void karma_metric_destroy(karma_metric *m) {
     if (m->class && m->begun && m->class->end) m->class->end(m->state);
     buf_release(&m->scratch[0]);
     buf_release(&m->scratch[1]);
+    tally_release(&m->tally);
+    mem_free(m->counts);
+    arena_release(&m->sample);
     arena_release(&m->arena);
     mem_free(m);
 }

@@ -137,6 +137,7 @@ const struct metric_ops metric_ndcg = {
              .description = "gain of the first k documents over that of the best order, each "
                             "document's grade divided by log2(rank + 1)",
              .options = options},
+    .kind = KARMA_METRIC_MEAN,
     .score = score_ndcg,
 };
 
@@ -150,6 +151,7 @@ const struct metric_ops metric_recall = {
     .info = {.name = "recall@k",
              .description = "share of the relevant documents that are among the first k",
              .options = options},
+    .kind = KARMA_METRIC_MEAN,
     .score = score_recall,
 };
 
@@ -164,6 +166,7 @@ const struct metric_ops metric_mrr = {
              .description = "1 divided by the rank of the first relevant document, 0 behind rank k",
              .options = options},
     .alias = "mrr",
+    .kind = KARMA_METRIC_MEAN,
     .score = score_mrr,
 };
 
@@ -178,6 +181,7 @@ const struct metric_ops metric_map = {
              .description = "precision at each relevant document of the first k, summed and "
                             "divided by the number of relevant ones",
              .options = options},
+    .kind = KARMA_METRIC_MEAN,
     .score = score_map,
 };
 
@@ -191,5 +195,6 @@ const struct metric_ops metric_precision = {
     .info = {.name = "precision@k",
              .description = "share of the first k documents that is relevant",
              .options = options},
+    .kind = KARMA_METRIC_MEAN,
     .score = score_precision,
 };

@@ -93,5 +93,6 @@ const struct metric_ops metric_tokenised_f1 = {
     .info = {.name = "tokenised_f1",
              .description = "mean F1 of the words of prediction and reference",
              .options = options},
+    .kind = KARMA_METRIC_MEAN,
     .score = score,
 };

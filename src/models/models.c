@@ -54,6 +54,7 @@ karma_status model_name_tensors(struct checkpoint *ck) {
 static enum dtype cache_dtype(const struct backend *be, const struct model_info *info) {
     const bool rounds = !info->has_wide_products && be->ops->caches(be, DTYPE_BF16);
     if (be->cache == CACHE_AUTO) return rounds ? DTYPE_BF16 : DTYPE_F32;
+    if (be->cache == CACHE_INT8) return DTYPE_I8;
     return be->cache == CACHE_BF16 ? DTYPE_BF16 : DTYPE_F32;
 }
 

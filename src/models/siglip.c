@@ -301,6 +301,19 @@ static int64_t inner_floats(const struct siglip *m) {
     return max_of(max_of(3 * n * c->hidden_size, product), siglip_tokens(c) * m->width);
 }
 
+/* What is computed more exactly than in bf16 is not rounded on the way: as with keys and values of
+ * a decoder. */
+static bool has_wide_products(const struct siglip *m) {
+    for (int64_t i = 0; i < m->config.num_hidden_layers; i++) {
+        const struct siglip_layer *l = &m->layers[i];
+        const struct linear *const all[] = {&l->q_proj,   &l->k_proj, &l->v_proj,
+                                            &l->out_proj, &l->fc1,    &l->fc2};
+        for (size_t k = 0; k < sizeof(all) / sizeof(*all); k++)
+            if (all[k]->w.dtype == DTYPE_F32 || all[k]->w.dtype == DTYPE_F16) return true;
+    }
+    return false;
+}
+
 void siglip_need(const struct siglip *m, struct vision_need *out) {
     const struct siglip_config *c = &m->config;
     const int64_t n = n_patches(c), widest = max_of(c->hidden_size, c->intermediate_size);
@@ -316,6 +329,7 @@ void siglip_need(const struct siglip *m, struct vision_need *out) {
                 .n_kv_heads = heads,
                 .head_dim = (int32_t)(c->hidden_size / heads),
                 .max_full_rows = n,
+                .exact_full = has_wide_products(m),
             },
     };
 }

@@ -1,97 +1,97 @@
 /*
- * general_text_processor.c - a Unicode normal form and numbers as English words if asked,
- * punctuation away, lower case, runs of white space to one blank. With the defaults it does what
- * KARMA's does; but the switches mean here what they are called, where KARMA's use_lowercasing=true
- * keeps the capitals.
+ * general_text_processor.c - a Unicode normal form and numbers as words if asked, punctuation away,
+ * lower case, runs of white space to one blank. With the defaults it does what KARMA's does; but
+ * the switches mean here what they are called, where KARMA's use_lowercasing=true keeps the
+ * capitals; compat gives that.
  */
 #include <string.h>
 
 #include "base/utf8.h"
 #include "processors/processor.h"
 #include "text/characters.h"
+#include "text/number_words.h"
 
-enum { MAX_DIGITS = 36 }; /* to 10^36 - 1, "... decillion"; longer numbers stay as they are */
+enum { MAX_DIGITS = 400 }; /* longer numbers stay as they are */
 
-static const char *const small[] = {"zero",    "one",     "two",       "three",    "four",
-                                    "five",    "six",     "seven",     "eight",    "nine",
-                                    "ten",     "eleven",  "twelve",    "thirteen", "fourteen",
-                                    "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"};
-static const char *const tens[] = {"",      "",      "twenty",  "thirty", "forty",
-                                   "fifty", "sixty", "seventy", "eighty", "ninety"};
-static const char *const scales[] = {"",           "thousand",    "million",     "billion",
-                                     "trillion",   "quadrillion", "quintillion", "sextillion",
-                                     "septillion", "octillion",   "nonillion",   "decillion"};
-
-static karma_status below_hundred(struct buf *out, int v) {
-    if (v < 20) return buf_puts(out, small[v]);
-    karma_status st = buf_puts(out, tens[v / 10]);
-    return st < 0 || v % 10 == 0 ? st : buf_printf(out, "-%s", small[v % 10]);
+static bool is_set(const struct json *args, const char *name) {
+    const struct json *value = json_get(args, name);
+    return !json_is_null(value) && value->u.boolean;
 }
 
-static karma_status below_thousand(struct buf *out, int v) {
-    if (v < 100) return below_hundred(out, v);
-    karma_status st = buf_printf(out, "%s hundred", small[v / 100]);
-    if (st < 0 || v % 100 == 0) return st;
-    st = buf_puts(out, " and ");
-    return st < 0 ? st : below_hundred(out, v % 100);
+struct number {
+    unsigned char digits[MAX_DIGITS];
+    size_t n;
+};
+
+/* The end of the word characters at p. */
+static const char *word_end(const char *p, const char *end) {
+    uint32_t cp;
+    int n;
+    while (p < end && (n = utf8_decode(p, (size_t)(end - p), &cp, NULL)) > 0 &&
+           is_word_character(cp))
+        p += n;
+    return p;
 }
 
-/* "one thousand, two hundred and thirty-four", as num2words has it. digits: values, no leading 0.
- */
-static karma_status number_words(struct buf *out, const unsigned char *digits, int n) {
-    karma_status st = KARMA_OK;
-    bool first = true;
-    if (n == 0) return buf_puts(out, small[0]);
-    for (int scale = (n - 1) / 3; scale >= 0 && st == KARMA_OK; scale--) {
-        int v = 0, from = n - 3 * scale - 3;
-        for (int i = from < 0 ? 0 : from; i < from + 3; i++)
-            v = v * 10 + digits[i];
-        if (v == 0) continue;
-        if (!first) st = buf_puts(out, scale == 0 && v < 100 ? " and " : ", ");
-        if (st == KARMA_OK) st = below_thousand(out, v);
-        if (st == KARMA_OK && scale > 0) st = buf_printf(out, " %s", scales[scale]);
-        first = false;
+/* Is what stands from p to end nothing but digits? */
+static bool read_digits(const char *p, const char *end, struct number *out) {
+    out->n = 0;
+    for (int n; p < end; p += n) {
+        uint32_t cp;
+        n = utf8_decode(p, (size_t)(end - p), &cp, NULL);
+        const int v = digit_value(cp);
+        if (v < 0 || out->n == MAX_DIGITS) return false;
+        out->digits[out->n++] = (unsigned char)v;
     }
+    return out->n > 0;
+}
+
+/* Write the number at *p, where a word begins, and step behind it; false: there is none. num2words
+ * reads whole numbers alone. */
+static karma_status write_number(struct buf *out, enum number_style style, const char **p,
+                                 const char *end, bool *written) {
+    struct number whole, fraction;
+    const char *stop = word_end(*p, end), *fraction_end;
+    *written = read_digits(*p, stop, &whole) &&
+               (style != NUMBER_NUM2WORDS || number_fits(style, whole.digits, whole.n));
+    if (!*written) return KARMA_OK;
+    karma_status st = number_words(out, style, whole.digits, whole.n);
+    *p = stop;
+    if (st < 0 || style == NUMBER_NUM2WORDS || stop == end || *stop != '.') return st;
+    fraction_end = word_end(stop + 1, end);
+    if (!read_digits(stop + 1, fraction_end, &fraction)) return KARMA_OK;
+    st = buf_printf(out, " %s ", style == NUMBER_HINDI ? "दशमलव" : "point");
+    if (st == KARMA_OK) st = number_spelled(out, style, fraction.digits, fraction.n);
+    *p = fraction_end;
     return st;
 }
 
-/* A run of word characters, p to end: a number if all of it is digits. */
-static karma_status word_to_words(struct buf *out, const char *p, const char *end) {
-    unsigned char digits[MAX_DIGITS];
-    int count = 0;
-    for (const char *q = p; q < end;) {
-        uint32_t cp;
-        int n = utf8_decode(q, (size_t)(end - q), &cp, NULL), v = digit_value(cp);
-        if (v < 0) return buf_append(out, p, (size_t)(end - p));
-        q += n;
-        if (v == 0 && count == 0) continue;
-        if (count == MAX_DIGITS) return buf_append(out, p, (size_t)(end - p));
-        digits[count++] = (unsigned char)v;
-    }
-    return number_words(out, digits, count);
-}
-
-static karma_status numbers_to_words(struct buf *out, const char *p, const char *end) {
+static karma_status numbers_to_words(const struct json *args, struct buf *out, const char *p,
+                                     const char *end) {
+    const char *name = json_str(json_get(args, "num2text_style"), "");
+    const enum number_style style = strcmp(name, "hindi") == 0      ? NUMBER_HINDI
+                                    : strcmp(name, "american") == 0 ? NUMBER_AMERICAN
+                                                                    : NUMBER_NUM2WORDS;
     karma_status st = KARMA_OK;
     while (p < end && st == KARMA_OK) {
-        uint32_t cp;
-        const char *word = p;
-        int n;
-        while (p < end && (n = utf8_decode(p, (size_t)(end - p), &cp, NULL)) > 0 &&
-               is_word_character(cp))
-            p += n;
-        if (p > word) {
-            st = word_to_words(out, word, p);
+        bool written;
+        const char *stop = word_end(p, end);
+        if (stop == p) { /* no word */
+            st = buf_putc(out, *p++);
             continue;
         }
-        n = utf8_decode(p, (size_t)(end - p), &cp, NULL);
-        st = buf_append(out, p, (size_t)(n ? n : 1));
-        p += n ? n : 1;
+        st = write_number(out, style, &p, end, &written);
+        if (st == KARMA_OK && !written) {
+            st = buf_append(out, p, (size_t)(stop - p));
+            p = stop;
+        }
     }
     return st;
 }
 
-static karma_status remove_punctuation(struct buf *out, const char *p, const char *end) {
+static karma_status remove_punctuation(const struct json *args, struct buf *out, const char *p,
+                                       const char *end) {
+    (void)args;
     karma_status st = KARMA_OK;
     for (int n; p < end && st == KARMA_OK; p += n) {
         uint32_t cp;
@@ -104,7 +104,9 @@ static karma_status remove_punctuation(struct buf *out, const char *p, const cha
 }
 
 /* Two or more characters of white space become one blank; a single one stays what it is. */
-static karma_status squeeze(struct buf *out, const char *p, const char *end) {
+static karma_status squeeze(const struct json *args, struct buf *out, const char *p,
+                            const char *end) {
+    (void)args;
     karma_status st = KARMA_OK;
     while (p < end && st == KARMA_OK) {
         const char *run = p;
@@ -125,23 +127,32 @@ static karma_status squeeze(struct buf *out, const char *p, const char *end) {
     return st;
 }
 
-static bool is_set(const struct json *args, const char *name) {
-    return json_get(args, name)->u.boolean;
-}
-
 /* Append to out what the step makes of p to end. */
-typedef karma_status (*step_fn)(struct buf *out, const char *p, const char *end);
+typedef karma_status (*step_fn)(const struct json *args, struct buf *out, const char *p,
+                                const char *end);
 
-static karma_status lower(struct buf *out, const char *p, const char *end) {
+static karma_status lower(const struct json *args, struct buf *out, const char *p,
+                          const char *end) {
+    (void)args;
     return lower_append(out, p, (size_t)(end - p));
 }
 
-static karma_status compose(struct buf *out, const char *p, const char *end) {
+static karma_status compose(const struct json *args, struct buf *out, const char *p,
+                            const char *end) {
+    (void)args;
     return nfc_append(out, p, (size_t)(end - p));
 }
 
-static karma_status compose_compatible(struct buf *out, const char *p, const char *end) {
+static karma_status compose_compatible(const struct json *args, struct buf *out, const char *p,
+                                       const char *end) {
+    (void)args;
     return nfkc_append(out, p, (size_t)(end - p));
+}
+
+/* Left alone, the text becomes lower case in either meaning of the switch. */
+static bool is_lowered(const struct json *args) {
+    const bool given = !json_is_null(json_get(args, "use_lowercasing"));
+    return !given || is_set(args, "use_lowercasing") != is_set(args, "compat");
 }
 
 static karma_status run(const struct json *args, void *state, const char *text, struct buf *scratch,
@@ -156,14 +167,14 @@ static karma_status run(const struct json *args, void *state, const char *text, 
         {strcmp(unicode, "nfkc") == 0, compose_compatible},
         {is_set(args, "use_num2text"), numbers_to_words},
         {!is_set(args, "use_punc"), remove_punctuation},
-        {is_set(args, "use_lowercasing"), lower},
+        {is_lowered(args), lower},
         {true, squeeze},
     };
     karma_status st = buf_puts(out, text);
     for (size_t i = 0; i < sizeof(steps) / sizeof(*steps) && st == KARMA_OK; i++) {
         if (!steps[i].wanted) continue;
         buf_clear(scratch);
-        st = steps[i].step(scratch, buf_str(out), buf_str(out) + out->len);
+        st = steps[i].step(args, scratch, buf_str(out), buf_str(out) + out->len);
         struct buf swapped = *out;
         *out = *scratch;
         *scratch = swapped;
@@ -172,19 +183,30 @@ static karma_status run(const struct json *args, void *state, const char *text, 
 }
 
 static const char *const forms[] = {"none", "nfc", "nfkc", NULL};
+static const char *const styles[] = {"num2words", "american", "hindi", NULL};
 static const karma_option_spec options[] = {
     {.name = "use_num2text",
      .type = KARMA_OPTION_BOOL,
      .default_json = "false",
-     .help = "write whole numbers as English words"},
+     .help = "write numbers as words"},
     {.name = "use_punc",
      .type = KARMA_OPTION_BOOL,
      .default_json = "false",
      .help = "keep punctuation"},
     {.name = "use_lowercasing",
      .type = KARMA_OPTION_BOOL,
-     .default_json = "true",
-     .help = "write all in lower case"},
+     .nullable = true,
+     .default_json = "null",
+     .help = "write all in lower case; null: yes"},
+    {.name = "compat",
+     .type = KARMA_OPTION_BOOL,
+     .default_json = "false",
+     .help = "use_lowercasing means what it does in KARMA 0.2.0: true keeps the capitals"},
+    {.name = "num2text_style",
+     .type = KARMA_OPTION_STRING,
+     .choices = styles,
+     .default_json = "\"num2words\"",
+     .help = "how use_num2text counts; american and hindi read decimals too"},
     {.name = "unicode",
      .type = KARMA_OPTION_STRING,
      .choices = forms,

@@ -16,6 +16,7 @@ struct processor_ops {
 };
 
 extern const struct processor_ops processor_general_text, processor_multilingual_text;
+extern const struct processor_ops processor_devnagari_transliterator;
 extern const struct processor_ops *const processors[]; /* NULL ends */
 
 /* Take a registered processor back, with NULL all of them: for a plugin that is refused half-way,

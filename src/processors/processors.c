@@ -11,6 +11,7 @@
 const struct processor_ops *const processors[] = {
     &processor_general_text,
     &processor_multilingual_text,
+    &processor_devnagari_transliterator,
     NULL,
 };
 

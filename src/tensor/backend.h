@@ -39,20 +39,26 @@ struct tensor {
  * layer and kv head in turn, K transposed [head_dim][KV_BLOCK_TOKENS], then V
  * [KV_BLOCK_TOKENS][head_dim]. In BF16 they are words of two: K in pairs of dimensions
  * [(head_dim + 1) / 2][KV_BLOCK_TOKENS], the even one below and a zero above the last of an odd
- * head_dim, then V in pairs of positions [KV_BLOCK_TOKENS / 2][head_dim], the even one below.
+ * head_dim, then V in pairs of positions [KV_BLOCK_TOKENS / 2][head_dim], the even one below. In I8
+ * K and V are rows alike, [KV_BLOCK_TOKENS] of kv_int8_row() bytes, then the f32 scale of each.
  * Positions never written hold anything, also NaN. */
 enum { KV_BLOCK_TOKENS = 32 };
 struct kv_pool {
     void *base;       /* device, 64-byte aligned */
-    enum dtype dtype; /* F32, or BF16 where the backend can (backend_ops.caches) */
+    enum dtype dtype; /* F32, I8, or BF16 where the backend can (backend_ops.caches) */
     int32_t n_blocks;
     int32_t n_layers, n_kv_heads, head_dim;
 };
+static inline size_t kv_int8_row(const struct kv_pool *kv) {
+    return ((size_t)kv->head_dim + 3) / 4 * 4; /* zeros beyond head_dim */
+}
 static inline size_t kv_key_bytes(const struct kv_pool *kv) {
     const size_t n = (size_t)kv->head_dim;
+    if (kv->dtype == DTYPE_I8) return (kv_int8_row(kv) + sizeof(float)) * KV_BLOCK_TOKENS;
     return (kv->dtype == DTYPE_BF16 ? (n + 1) / 2 : n) * KV_BLOCK_TOKENS * sizeof(uint32_t);
 }
 static inline size_t kv_head_bytes(const struct kv_pool *kv) {
+    if (kv->dtype == DTYPE_I8) return 2 * kv_key_bytes(kv);
     const size_t value = kv->dtype == DTYPE_BF16 ? sizeof(uint16_t) : sizeof(float);
     return kv_key_bytes(kv) + value * KV_BLOCK_TOKENS * (size_t)kv->head_dim;
 }
@@ -216,6 +222,7 @@ struct stream_limits {
     int64_t max_positions; /* longest sequence */
     int64_t max_frames;    /* rows of the longest utterance of rel_attention; 0: none */
     int64_t max_full_rows; /* m of full_attention, of at most n_heads heads; 0: none */
+    bool exact_full;       /* that in f32 also where the backend has products of pairs of bf16 */
 };
 
 struct backend_ops {
@@ -225,7 +232,7 @@ struct backend_ops {
     const char *(*describe)(const struct backend *be);
     size_t (*memory_bytes)(const struct backend *be); /* usable in all */
 
-    /* Can keys and values be kept, and attention computed, in this type? F32 always. */
+    /* Can keys and values be kept, and attention computed, in this type? F32 and I8 always. */
     bool (*caches)(const struct backend *be, enum dtype dtype);
 
     /* Device memory, zeroed, 64-byte aligned; NULL with message on failure. */
@@ -290,7 +297,7 @@ enum backend_weights {
 /* In what keys and values of a model are kept. By default BF16 where the backend can and no matrix
  * of a product is F32 or F16: what is computed more exactly is not rounded on the way. Set before a
  * model is loaded. */
-enum backend_cache { CACHE_AUTO, CACHE_F32, CACHE_BF16 /* the backend can */ };
+enum backend_cache { CACHE_AUTO, CACHE_F32, CACHE_BF16 /* the backend can */, CACHE_INT8 };
 
 /* Every implementation begins with this. */
 struct backend {

@@ -20,6 +20,34 @@ bool is_punctuation(uint32_t cp) {
     return c >= UTF8PROC_CATEGORY_PC && c <= UTF8PROC_CATEGORY_PO;
 }
 
+bool is_symbol(uint32_t cp) {
+    const utf8proc_category_t c = category(cp);
+    return c >= UTF8PROC_CATEGORY_SM && c <= UTF8PROC_CATEGORY_SO;
+}
+
+bool is_letter(uint32_t cp) {
+    const utf8proc_category_t c = category(cp);
+    return c >= UTF8PROC_CATEGORY_LU && c <= UTF8PROC_CATEGORY_LO;
+}
+
+uint32_t upper_character(uint32_t cp) {
+    return (uint32_t)utf8proc_toupper((utf8proc_int32_t)cp);
+}
+
+uint32_t lower_character(uint32_t cp) {
+    return (uint32_t)utf8proc_tolower((utf8proc_int32_t)cp);
+}
+
+bool is_number(uint32_t cp) {
+    const utf8proc_category_t c = category(cp);
+    return c >= UTF8PROC_CATEGORY_ND && c <= UTF8PROC_CATEGORY_NO;
+}
+
+bool is_mark(uint32_t cp) {
+    const utf8proc_category_t c = category(cp);
+    return c >= UTF8PROC_CATEGORY_MN && c <= UTF8PROC_CATEGORY_ME;
+}
+
 bool is_word_character(uint32_t cp) {
     const unsigned c = unicode_get(cp) & UNICODE_CLASS;
     return c == UNICODE_LETTER || c == UNICODE_NUMBER || cp == '_';

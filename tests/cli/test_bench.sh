@@ -99,7 +99,7 @@ fails 2 E_USAGE "did you mean --prompt" "an unknown option is told the nearest" 
     "$KARMA" bench "$dir/tiny" --promt 3
 fails 2 E_USAGE "usage: karma bench MODEL" "without a model there is nothing to measure" "$KARMA" bench
 fails 2 E_NOTFOUND nowhere "an unknown model is an error" "$KARMA" bench "$dir/nowhere"
-run "$KARMA" bench "$dir/tiny" --rounds 1 --prompt 16 --generate 4 --batch 1024 --max-memory 2M
+run "$KARMA" bench "$dir/tiny" --rounds 1 --prompt 16 --generate 4 --batch 1024 --max-memory 3M
 [ "$rc" -eq 0 ] && grep -q '^note: memory: the ceiling has room for a batch of [0-9]*, not of 1024$' "$dir/out" &&
     grep -q '^would help: .*a higher --max-memory' "$dir/out" && grep -q '^decode batch  *[0-9]' "$dir/out"
 result $? "a ceiling that a batch does not fit makes it smaller, and that is told"

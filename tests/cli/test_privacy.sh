@@ -88,9 +88,19 @@ result $? "no text of a sample in any message, progress line, run file or result
 sed -n 's/^ *"output": "\(.*\)",$/\1/p' "$dir/content.json" | grep -E '.{12}' > "$dir/answers"
 [ "$(wc -l < "$dir/answers")" -ge 4 ] && grep -q "${mark}q3" "$dir/content.json"
 result $? "texts are in results only when --include-content asks for them"
+# What is done with runs and stores afterwards.
+for words in "verify $dir/content.json -n all" "export $dir/content.json -o $dir/exported.csv" \
+    "export --store $dir/store.db -o $dir/exported.jsonl" "store stat --store $dir/store.db" \
+    "store explain --store $dir/store.db --dataset $dir/data.jsonl --sample none" \
+    "store gc --store $dir/store.db --failed --yes" \
+    "eval $dir/tiny --datasets $dir/data.jsonl --store $dir/store.db --output $dir/content.json --dry-run" \
+    "eval --answers $dir/data.jsonl --datasets $dir/data.jsonl --output $dir/imported.json"; do
+    # shellcheck disable=SC2086 # words
+    "$KARMA" $words >> "$seen" 2>&1
+done
 ! grep -qFf "$dir/answers" "$seen"
 result $? "no answer in any message, progress line, run file or result"
-grep -rlF "$mark" "$dir" | grep -vE '/(data|long|broken)\.|/store\.db|/content\.json$' > "$dir/out"
+grep -rlF "$mark" "$dir" | grep -vE '/(data|long|broken)\.|/store\.db|/content\.(json|samples\.jsonl)$' > "$dir/out"
 [ ! -s "$dir/out" ]
 result $? "no other file holds a text of a sample"
 [ "$(stat -c %a "$dir/store.db" "$dir/content.json" | tr '\n' ' ')" = "600 600 " ]

@@ -153,7 +153,7 @@ for kind in metrics processors datasets; do
     case $kind in
     metrics) column 1 < $reference/metrics.md ;;
     processors) sed -n 's/^\*\*\([a-z_]*\)\*\*.*/\1/p' $reference/processors.md ;;
-    datasets) section $reference/datasets.md "## Built in" | grep -oE '\*\*[A-Za-z0-9_/.-]+\*\*' | tr -d '*' ;;
+    datasets) section $reference/datasets.md "## Built in" | grep -oE '\*\*[A-Za-z0-9_/.:-]+\*\*' | tr -d '*' ;;
     esac | grep -xFf "$dir/want" > "$dir/got"
     same "every name of $kind"
 done
@@ -162,7 +162,7 @@ done
 functions() { # HEADER: what it declares for callers
     tr '\n' ' ' < "include/karma/$1.h" | grep -oE 'KARMA_API [^;{]*\(' | grep -oE 'karma_[a-z_]+\(' | tr -d '('
 }
-for pair in model:models embedding:models registry:registries eval:evaluation dataset:datasets metric:metrics \
+for pair in model:models embedding:models registry:registries eval:evaluation run:evaluation prompt:models compare:compare report:report dataset:datasets metric:metrics \
     processor:processors; do
     functions "${pair%:*}" > "$dir/want"
     grep -oE 'karma_[a-z_]+' "$reference/${pair#*:}.md" $reference/registries.md -h | sort -u |

@@ -86,7 +86,7 @@ done
 rmdir "$dir/gone"
 wait $pid
 rc=$?
-[ "$rc" -eq 5 ] || [ "$rc" -eq 4 ] && grep -q '^karma: error E_.*gone/results.json' "$dir/err"
+[ "$rc" -eq 5 ] || [ "$rc" -eq 4 ] && grep -q '^karma: error E_.*gone/results\.' "$dir/err"
 result $? "the output's folder goes away in the middle: one line"
 run env KARMA_ISA=ref "$KARMA" eval --model "$dir/tiny" --datasets "$dir/data.jsonl" --store "$dir/gone.db" \
     --output "$dir/found.json" --model-args '{"max_tokens": 200, "do_sample": true, "temperature": 1.5}'

@@ -35,13 +35,20 @@ static bool exists(struct way way) {
 }
 static struct way next_way(struct way way) {
     if (way.cache == DTYPE_F32) return (struct way){way.isa, DTYPE_BF16};
+    if (way.cache == DTYPE_BF16) return (struct way){way.isa, DTYPE_I8};
     return (struct way){way.isa + 1, DTYPE_F32};
 }
 #define for_each_way(way)                                                                          \
     for (struct way way = {CPU_ISA_REF, DTYPE_F32}; way.isa < CPU_ISA_COUNT; way = next_way(way))  \
         if (exists(way))
 
-/* A cache with nothing written: all NaN. */
+/* Does the set at work attend in pairs over what is in eight bits? */
+static bool set_has_pairs;
+static bool in_pairs(const struct kv_pool *kv) {
+    return kv->dtype == DTYPE_BF16 || (kv->dtype == DTYPE_I8 && set_has_pairs);
+}
+
+/* A cache with nothing written: all NaN, or of eight bits with scales that are. */
 static void cache_open(struct kv_pool *kv, struct backend *be, enum dtype dtype, int32_t n_kv_heads,
                        int32_t head_dim) {
     *kv = (struct kv_pool){.dtype = dtype,
@@ -53,6 +60,33 @@ static void cache_open(struct kv_pool *kv, struct backend *be, enum dtype dtype,
     kv->base = be->ops->alloc(be, n);
     assert_non_null(kv->base);
     memset(kv->base, 0xff, n);
+    set_has_pairs = be->ops->caches(be, DTYPE_BF16);
+}
+
+/* A row of a cache in eight bits: 0 a key, 1 a value. */
+static int8_t *int8_row_at(const struct kv_pool *kv, int32_t id, int32_t head, int which, int32_t j,
+                           float **scale) {
+    char *rows = (char *)kv_head_at(kv, id, LAYER, head) + (size_t)which * kv_key_bytes(kv);
+    const size_t row = ((size_t)kv->head_dim + 3) / 4 * 4;
+    *scale = (float *)(void *)(rows + BLOCK * row) + j;
+    return (int8_t *)rows + (size_t)j * row;
+}
+static float int8_at(const struct kv_pool *kv, int32_t id, int32_t head, int which, int32_t d,
+                     int32_t j) {
+    float *scale;
+    const int8_t *q = int8_row_at(kv, id, head, which, j, &scale);
+    return (float)q[d] * *scale;
+}
+/* The definition of doc/numerics.md: what n finite numbers are in eight bits. */
+static float define_int8(int8_t *q, const float *x, int32_t n) {
+    float largest = 0;
+    for (int32_t i = 0; i < n; i++)
+        largest = fabsf(x[i]) > largest ? fabsf(x[i]) : largest;
+    const float scale = largest / 127;
+    const float by = 1 / scale;
+    for (int32_t i = 0; i < n; i++)
+        q[i] = (int8_t)lrintf(x[i] * by);
+    return scale;
 }
 
 /* Where a number lies in a cache in bf16. */
@@ -68,11 +102,13 @@ static uint16_t *value_half(const struct kv_pool *kv, int32_t id, int32_t head, 
 }
 
 static float key_at(const struct kv_pool *kv, int32_t id, int32_t head, int32_t d, int32_t j) {
+    if (kv->dtype == DTYPE_I8) return int8_at(kv, id, head, 0, d, j);
     if (kv->dtype == DTYPE_BF16) return bf16_to_f32(*key_half(kv, id, head, d, j));
     return ((const float *)kv_head_at(kv, id, LAYER, head))[d * BLOCK + j];
 }
 static float value_at(const struct kv_pool *kv, int32_t id, int32_t head, int32_t d, int32_t j) {
     const int32_t n = kv->head_dim;
+    if (kv->dtype == DTYPE_I8) return int8_at(kv, id, head, 1, d, j);
     if (kv->dtype == DTYPE_BF16) return bf16_to_f32(*value_half(kv, id, head, d, j));
     return ((const float *)kv_head_at(kv, id, LAYER, head))[n * BLOCK + j * n + d];
 }
@@ -103,9 +139,18 @@ static void write_position(const struct kv_pool *kv, const int32_t *table, int32
         struct rng r;
         const uint64_t key[3] = {content, (uint64_t)pos, (uint64_t)h};
         rng_init(&r, 0, key, sizeof(key));
+        float k[128], v[128], *scale;
         for (int32_t d = 0; d < n; d++) {
-            put_key(kv, id, h, d, j, random_float(&r, 2));
-            put_value(kv, id, h, d, j, random_float(&r, 1));
+            k[d] = random_float(&r, 2);
+            v[d] = random_float(&r, 1);
+        }
+        for (int32_t d = 0; d < n && kv->dtype != DTYPE_I8; d++) {
+            put_key(kv, id, h, d, j, k[d]);
+            put_value(kv, id, h, d, j, v[d]);
+        }
+        for (int i = 0; i < 2 && kv->dtype == DTYPE_I8; i++) {
+            int8_t *q = int8_row_at(kv, id, h, i, j, &scale);
+            *scale = define_int8(q, i == 0 ? k : v, n);
         }
     }
 }
@@ -119,7 +164,7 @@ static float define_score(const struct kv_pool *kv, int32_t id, int32_t head, co
                           int32_t j) {
     float dot = 0;
     for (int32_t d = 0; d < kv->head_dim; d++) {
-        if (kv->dtype == DTYPE_F32) {
+        if (!in_pairs(kv)) {
             dot = fmaf(q[d], key_at(kv, id, head, d, j), dot);
             continue;
         }
@@ -140,7 +185,7 @@ static float define_values(const struct kv_pool *kv, int32_t id, int32_t head, c
         o[d] = 0;
         for (int32_t j = j0; j < j1; j++) {
             const float v = value_at(kv, id, head, d, j);
-            if (kv->dtype == DTYPE_F32) {
+            if (!in_pairs(kv)) {
                 o[d] = fmaf(p[j], v, o[d]);
                 continue;
             }
@@ -153,7 +198,7 @@ static float define_values(const struct kv_pool *kv, int32_t id, int32_t head, c
         }
     }
     for (int32_t j = j0; j < j1; j++) {
-        if (kv->dtype == DTYPE_F32)
+        if (!in_pairs(kv))
             lane[j % 16] += p[j];
         else /* both of a pair are exact, and so few bits that their order is of no matter */
             lane[j / 2] += bf16_to_f32((uint16_t)round_to_bf16(p[j]));
@@ -188,7 +233,7 @@ static void define_attention(float *out, const struct attention_args *a, int64_t
             for (int32_t j = j0; j < j1; j++)
                 s[j] = exp_f32(s[j] - mb);
             const float lb = define_values(kv, id, h / group, s, j0, j1, ob);
-            if (!begun && kv->dtype == DTYPE_F32) {
+            if (!begun && !in_pairs(kv)) {
                 m = mb;
                 l = lb;
                 memcpy(o, ob, sizeof(o));
@@ -202,7 +247,7 @@ static void define_attention(float *out, const struct attention_args *a, int64_t
                 o[d] = fmaf(o[d], x, ob[d] * y);
         }
         for (int32_t d = 0; d < n; d++)
-            out[h * n + d] = kv->dtype == DTYPE_F32 ? o[d] / l : o[d] * (1.0f / l);
+            out[h * n + d] = in_pairs(kv) ? o[d] * (1.0f / l) : o[d] / l;
     }
 }
 
@@ -433,9 +478,13 @@ static void define_rope(float *x, const struct rope *rope, int32_t pos) {
     }
 }
 
-/* A number as that cache keeps it. */
-static float kept(struct way way, float x) {
-    return way.cache == DTYPE_F32 ? x : bf16_to_f32((uint16_t)round_to_bf16(x));
+/* Number d of a row as that cache keeps it. */
+static float kept(struct way way, const float *row, int32_t n, int32_t d) {
+    int8_t q[128];
+    if (way.cache == DTYPE_F32) return row[d];
+    if (way.cache == DTYPE_BF16) return bf16_to_f32((uint16_t)round_to_bf16(row[d]));
+    const float scale = define_int8(q, row, n);
+    return (float)q[d] * scale;
 }
 
 static void keys_and_values_reach_their_place_in_the_cache(void **state) {
@@ -504,8 +553,8 @@ static void keys_and_values_reach_their_place_in_the_cache(void **state) {
                     for (int32_t d = 0; d < DIM; d++) {
                         const float k_got = key_at(&s.kv, id, h, d, j);
                         const float v_got = value_at(&s.kv, id, h, d, j);
-                        const float v_want = v[(i * KV_HEADS + h) * DIM + d];
-                        const float wanted[2] = {kept(way, x[d]), kept(way, v_want)};
+                        const float *v_row = v + (i * KV_HEADS + h) * DIM;
+                        const float wanted[2] = {kept(way, x, DIM, d), kept(way, v_row, DIM, d)};
                         assert_same(&k_got, &wanted[0], 1, "%s k round %d", s.mc.isa, round);
                         assert_same(&v_got, &wanted[1], 1, "%s v round %d", s.mc.isa, round);
                     }
@@ -515,6 +564,44 @@ static void keys_and_values_reach_their_place_in_the_cache(void **state) {
         float *all[] = {freq[0], freq[1], freq[2], gain[0], gain[1], k, v, q, k_want, q_want};
         for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
             mem_free(all[i]);
+        scene_close(&s);
+    }
+}
+
+static void a_row_that_is_no_number_stays_one_in_eight_bits(void **state) {
+    (void)state;
+    for (enum cpu_isa isa = CPU_ISA_REF; isa < CPU_ISA_COUNT; isa++) {
+        if (!cpu_isa_present(isa)) continue;
+        enum { DIM = 20 };
+        struct scene s;
+        scene_open(&s, (struct way){isa, DTYPE_I8}, 1, 1, 1, DIM);
+        float q[2 * DIM] = {0}, k[2 * DIM] = {0}, v[2 * DIM], *scale;
+        for (int i = 0; i < 2 * DIM; i++)
+            v[i] = i < DIM ? 1 : 2;
+        k[DIM + 3] = INFINITY;
+        for (int i = 0; i < 2; i++)
+            s.rows[i] = (struct batch_row){.seq = 0, .pos = i, .visible_end = i + 1};
+        const struct rope_cache_args a = {.m = 2,
+                                          .rows = s.rows,
+                                          .q = q,
+                                          .k = k,
+                                          .v = v,
+                                          .ldq = DIM,
+                                          .ldk = DIM,
+                                          .ldv = DIM,
+                                          .n_heads = 1,
+                                          .kv = &s.kv,
+                                          .layer = LAYER,
+                                          .block_tables = s.table_list};
+        s.mc.be->ops->rope_cache(s.mc.s, &a);
+        const int8_t *zeros = int8_row_at(&s.kv, s.tables[0][0], 0, 0, 0, &scale);
+        assert_true(*scale == 0 && zeros[0] == 0);
+        int8_row_at(&s.kv, s.tables[0][0], 0, 0, 1, &scale);
+        assert_true(isnan(*scale));
+        s.a.m = 2;
+        s.mc.be->ops->attention(s.mc.s, &s.a);
+        assert_true(fabsf(s.out[0] - 1) < 1e-2f); /* sees itself alone */
+        assert_true(isnan(s.out[s.a.ldo]));
         scene_close(&s);
     }
 }
@@ -530,7 +617,7 @@ static void both_ways_through_the_values_are_taken(void **state) {
         scene_check(&s, "both");
         struct cpu_counters c;
         cpu_stream_counters(s.mc.s, &c);
-        if (way.cache == DTYPE_F32) assert_true(c.whole_values > 0 && c.part_values > 0);
+        if (!in_pairs(&s.kv)) assert_true(c.whole_values > 0 && c.part_values > 0);
         assert_int_equal(c.shared_reads, 0);
         scene_close(&s);
     }
@@ -544,6 +631,7 @@ int main(void) {
         test_case(a_query_alone_equals_the_query_among_others),
         test_case(large_scores_neither_overflow_nor_vanish),
         test_case(keys_and_values_reach_their_place_in_the_cache),
+        test_case(a_row_that_is_no_number_stays_one_in_eight_bits),
         test_case(both_ways_through_the_values_are_taken),
     };
     return run_group("tensor/cpu/attention", tests);

@@ -2,9 +2,9 @@
  * test_identical_bits.c - the promise of the design: a sample's tokens and log-probabilities are
  * the same bits alone and in any company, with any number of threads, with and without a shared
  * prefix, on every instruction set of this machine (and across them, but for the one that rounds
- * activations to bf16; with matrices of eight bits as well, but for a head in bf16). Sizes are no
- * multiples of any tile, prompts cross three KV blocks, and the sample is drawn at random, so that
- * one wrong bit would show.
+ * activations to bf16; with matrices of eight bits as well, but for a head in bf16; and with keys
+ * and values of eight bits). Sizes are no multiples of any tile, prompts cross three KV blocks, and
+ * the sample is drawn at random, so that one wrong bit would show.
  */
 #include "tests/support/test.h"
 
@@ -169,23 +169,34 @@ static void check_company(const struct loaded *l, int batch, int threads, int sh
     if (!c.share) assert_int_equal(got.n_cached, 0);
 }
 
-static void sample_alone(const char *path, enum cpu_isa isa, enum backend_weights weights,
-                         struct result *r, struct counts *sum) {
+/* How a checkpoint is held in memory. */
+struct held {
+    enum backend_weights weights;
+    bool int8_cache;
+};
+
+static void open_held(struct loaded *l, const char *path, enum cpu_isa isa, int threads,
+                      struct held held) {
+    loaded_open_as(l, path, isa, threads, held.weights);
+    if (held.int8_cache) l->model->info.cache_dtype = DTYPE_I8;
+}
+
+static void sample_alone(const char *path, enum cpu_isa isa, struct held held, struct result *r,
+                         struct counts *sum) {
     const struct company alone = {.batch = 1, .prompt_logprobs = true};
     struct loaded l;
-    loaded_open_as(&l, path, isa, 1, weights);
+    open_held(&l, path, isa, 1, held);
     run_in(l.model, &alone, r, sum);
     loaded_release(&l);
 }
 
 /* The matrix of companies on one set; of it one entry if not whole. */
-static void check_set(const char *path, enum dtype dtype, enum cpu_isa isa,
-                      enum backend_weights weights, bool whole, const struct result *want,
-                      struct counts *sum) {
+static void check_set(const char *path, enum dtype dtype, enum cpu_isa isa, struct held held,
+                      bool whole, const struct result *want, struct counts *sum) {
     const int only = dtype == DTYPE_BF16 ? 1 : 0;
     for (int t = 0; t < 3; t++) {
         struct loaded l;
-        loaded_open_as(&l, path, isa, thread_counts[t], weights);
+        open_held(&l, path, isa, thread_counts[t], held);
         for (int b = 0; b < 5; b++) {
             for (int share = 0; share < 2; share++) {
                 if (whole && THIN_MATRIX && (b + t + share) % 3 != 0) continue;
@@ -197,32 +208,33 @@ static void check_set(const char *path, enum dtype dtype, enum cpu_isa isa,
     }
 }
 
-static void same_bits_in_any_company(const struct tiny_shape *shape, enum backend_weights weights) {
-    const bool int8 = weights == WEIGHTS_INT8;
+static void same_bits_in_any_company(const struct tiny_shape *shape, struct held held) {
     const char *path = tiny_checkpoint_write("bits", shape);
     struct result want, rounded;
     struct counts sum = {0};
-    sample_alone(path, fastest_isa(), weights, &want, &sum);
+    sample_alone(path, fastest_isa(), held, &want, &sum);
     for (enum cpu_isa isa = CPU_ISA_REF; isa < CPU_ISA_COUNT; isa++) {
         if (!cpu_isa_present(isa)) continue;
         if (isa == CPU_ISA_AVX512BF16 && shape->dtype != DTYPE_F32) { /* bits of its own */
-            sample_alone(path, isa, weights, &rounded, &sum);
+            sample_alone(path, isa, held, &rounded, &sum);
             assert_memory_not_equal(rounded.prompt_logprobs, want.prompt_logprobs,
                                     sizeof(want.prompt_logprobs));
-            check_set(path, shape->dtype, isa, weights, true, &rounded, &sum);
+            check_set(path, shape->dtype, isa, held, true, &rounded, &sum);
         } else { /* the sets that are not the fastest are slow, and by contract equal */
-            check_set(path, shape->dtype, isa, weights, isa == fastest_isa(), &want, &sum);
+            check_set(path, shape->dtype, isa, held, isa == fastest_isa(), &want, &sum);
         }
     }
     assert_true(sum.shared_reads > 0 && sum.unshared_reads > 0);
     assert_true(sum.whole_values > 0 && sum.part_values > 0);
     assert_true(sum.tiles > 0 && sum.packed > 0);
     assert_true(sum.streamed > 0 || fastest_isa() == CPU_ISA_REF);
-    print_message("%s %s%s: block reads %llu shared, %llu unshared; panels %llu packed, %llu "
+    print_message("%s %s%s%s: block reads %llu shared, %llu unshared; panels %llu packed, %llu "
                   "streamed\n",
-                  shape->family, dtype_name(shape->dtype), int8 ? " as int8" : "",
-                  (unsigned long long)sum.shared_reads, (unsigned long long)sum.unshared_reads,
-                  (unsigned long long)sum.packed, (unsigned long long)sum.streamed);
+                  shape->family, dtype_name(shape->dtype),
+                  held.weights == WEIGHTS_INT8 ? " as int8" : "",
+                  held.int8_cache ? ", cache in int8" : "", (unsigned long long)sum.shared_reads,
+                  (unsigned long long)sum.unshared_reads, (unsigned long long)sum.packed,
+                  (unsigned long long)sum.streamed);
 }
 
 /* Odd sizes for bf16; for Q8_0 rows are whole blocks, and the rest is odd. */
@@ -245,7 +257,7 @@ static struct tiny_shape shape_of(const char *family, enum dtype dtype) {
     static void family##_##dtype##_gives_the_same_bits(void **state) {                             \
         (void)state;                                                                               \
         const struct tiny_shape s = shape_of(#family, DTYPE_##dtype);                              \
-        same_bits_in_any_company(&s, WEIGHTS_STORED);                                              \
+        same_bits_in_any_company(&s, (struct held){WEIGHTS_STORED, false});                        \
     }
 BITS_TEST(qwen3, BF16)
 BITS_TEST(qwen3, Q8_0)
@@ -257,8 +269,15 @@ BITS_TEST(llama, Q8_0)
 static void int8_gives_the_same_bits(void **state) {
     (void)state;
     const struct tiny_shape s = shape_of("gemma3", DTYPE_BF16), f32 = shape_of("qwen3", DTYPE_F32);
-    same_bits_in_any_company(&s, WEIGHTS_INT8);
-    same_bits_in_any_company(&f32, WEIGHTS_INT8);
+    same_bits_in_any_company(&s, (struct held){WEIGHTS_INT8, false});
+    same_bits_in_any_company(&f32, (struct held){WEIGHTS_INT8, false});
+}
+
+static void a_cache_in_int8_gives_the_same_bits(void **state) {
+    (void)state;
+    const struct tiny_shape s = shape_of("gemma3", DTYPE_BF16), q = shape_of("qwen3", DTYPE_Q8_0);
+    same_bits_in_any_company(&s, (struct held){WEIGHTS_STORED, true});
+    same_bits_in_any_company(&q, (struct held){WEIGHTS_STORED, true});
 }
 
 int main(void) {
@@ -266,7 +285,7 @@ int main(void) {
         test_case(qwen3_BF16_gives_the_same_bits),  test_case(qwen3_Q8_0_gives_the_same_bits),
         test_case(gemma3_BF16_gives_the_same_bits), test_case(gemma3_Q8_0_gives_the_same_bits),
         test_case(llama_BF16_gives_the_same_bits),  test_case(llama_Q8_0_gives_the_same_bits),
-        test_case(int8_gives_the_same_bits),
+        test_case(int8_gives_the_same_bits),        test_case(a_cache_in_int8_gives_the_same_bits),
     };
     return run_group("contract/identical_bits", tests);
 }

@@ -41,13 +41,14 @@ static void every_reader_is_listed_with_its_extensions(void **state) {
     for (size_t i = 0; i < SAMPLES; i++)
         assert_ptr_equal(reader_for(samples[i].file), samples[i].ops);
     assert_ptr_equal(reader_for("UPPER.JSONL"), &reader_jsonl);
-    assert_null(reader_for("rows.parquet"));
+    assert_ptr_equal(reader_for("rows.parquet"), &reader_parquet); /* tests/unit/datasets has it */
+    assert_null(reader_for("rows.arrow"));
     assert_null(reader_for(".csv"));
     size_t count = 0;
     for (const struct reader_ops *const *r = readers; *r; r++, count++) {
         assert_non_null((*r)->name);
         assert_non_null((*r)->read);
-        bool asked = false;
+        bool asked = *r == &reader_parquet;
         for (size_t i = 0; i < SAMPLES; i++)
             asked = asked || samples[i].ops == *r;
         assert_true(asked);
@@ -153,8 +154,8 @@ static void names_the_file_when_it_cannot_be_read(void **state) {
         assert_int_equal(remove(missing), 0);
     }
     struct reader r;
-    assert_status(reader_open("rows.parquet", &r), KARMA_E_UNSUPPORTED);
-    assert_message_contains(".jsonl, .json, .csv or .tsv");
+    assert_status(reader_open("rows.arrow", &r), KARMA_E_UNSUPPORTED);
+    assert_message_contains(".jsonl, .json, .csv, .tsv or .parquet");
 }
 
 int main(void) {

@@ -33,6 +33,7 @@ STRUCTURES = {
     "karma_metric_info": _native.NamedInfo,
     "karma_processor_info": _native.NamedInfo,
     "karma_metric_result": _native.MetricResult,
+    "karma_metric_sample": _native.MetricSample,
     "karma_eval_options": _native.EvalOptions,
     "karma_eval_progress": _native.EvalProgress,
     "karma_eval_events": _native.EvalEvents,

@@ -3,6 +3,7 @@
 import gc
 import json
 import logging
+import math
 import os
 import sys
 import types
@@ -223,6 +224,16 @@ class Others(support.Case):
         self.assertEqual(result["n"], 3)
         self.assertLess(result["ci_low"], 2 / 3)
         self.assertEqual(metric.add("q", "q"), 1.0)
+        self.assertEqual(result["method"], "wilson")
+        bleu = get_metric("bleu", tokenize="intl")
+        self.assertEqual(bleu.add("no chest pain today", "no chest pain today", group="1"), 1.0)
+        self.assertIn("tok:intl", bleu.details()["signature"])
+        brier = get_metric("brier")
+        self.assertTrue(math.isnan(brier.add("A", "A")))
+        self.assertAlmostEqual(brier.add("A", "A", confidence=0.75), 0.0625)
+        places = get_metric("geographic_accuracy")
+        places.add("A", "A", other_args={"country": "Kenya"})
+        self.assertEqual(places.details()["accuracy_by_country"], {"Kenya": 1.0})
         with self.assertRaisesRegex(ValueError, r"Metric 'exact' not found"):
             metric_registry.get_metric_class("exact")
         with self.assertRaises(KarmaError):

@@ -1,6 +1,7 @@
 /* oracle.c - see oracle.h. */
 #include "tests/support/oracle.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,7 @@ enum { MAX_BATCH = 64 };
 
 static size_t asked;
 static int64_t delay_us;
+static const char *deadly;
 
 static const char *const faults[] = {"none", "drop",    "double", "foreign",
                                      "fail", "thought", "cut",    NULL};
@@ -26,6 +28,7 @@ static const karma_option_spec options[] = {
 struct kept {
     char key[64];
     char text[64];
+    bool kills;
 };
 
 static karma_status load(karma_model *m) {
@@ -37,6 +40,7 @@ static void remember(struct kept *k, const karma_sample *s) {
     const char *digits = s->input + strcspn(s->input, "0123456789");
     snprintf(k->key, sizeof(k->key), "%s", s->key ? s->key : "");
     snprintf(k->text, sizeof(k->text), "item-%d", atoi(digits));
+    k->kills = deadly && strstr(s->input, deadly);
     asked++;
 }
 
@@ -47,6 +51,7 @@ static karma_status answer(const karma_run_io *io, const struct kept *k, const c
                       .raw_text = k->text,
                       .finish_reason = KARMA_FINISH_STOP};
     const bool here = strcmp(k->text, "item-3") == 0;
+    if (k->kills) raise(SIGKILL);
     if (here && strcmp(fault, "drop") == 0) return KARMA_OK;
     if (here && strcmp(fault, "foreign") == 0) o.key = "nobody";
     if (here && strcmp(fault, "thought") == 0) o.flags = KARMA_OUTPUT_THOUGHT_CUT;
@@ -117,6 +122,10 @@ karma_status oracle_register(void) {
 
 void oracle_set_delay_us(int64_t us) {
     delay_us = us;
+}
+
+void oracle_dies_with(const char *text) {
+    deadly = text;
 }
 
 size_t oracle_asked(void) {

@@ -16,6 +16,9 @@ karma_status oracle_register(void);
 size_t oracle_asked(void);
 /* How long it thinks about each sample; no part of the model's identity. */
 void oracle_set_delay_us(int64_t us);
+/* The process is killed where the oracle answers a question that holds this text, which must stay;
+ * NULL: it is not. No part of the model's identity. */
+void oracle_dies_with(const char *text);
 
 /* Text of a JSON Lines question-answer file of n rows that the oracle knows all answers to, keys
  * "k0000" ...; the caller's, free() it. */

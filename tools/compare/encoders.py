@@ -7,7 +7,9 @@ DRIVER is build/tests/support/hidden_main. Makes COUNT (60) checkpoints of rando
 activation, container type and prefix, gives both programs texts of random lengths and prints for
 each the largest difference of any hidden state, relative to the largest magnitude. The reference
 computes in f32 what was stored, each text alone. Exit status 1 when one is beyond 1e-5 and beyond
-twice what the reference itself is off in f32 beside f64 (narrow models amplify every rounding).
+twice what the reference itself is off in f32 beside f64 (narrow models amplify every rounding); of
+weights in bf16, whose products round activations unless KARMA_ISA names a set without such, when one
+is beyond twice what the reference is off in bf16.
 """
 import os
 import pathlib
@@ -27,6 +29,7 @@ import transformers  # noqa: E402
 import make_models  # noqa: E402
 
 BOUND = 1e-5
+IN_F32 = os.environ.get("KARMA_ISA", "avx512bf16") != "avx512bf16"  # products of bf16 weights
 
 
 def bert_like(rng):
@@ -94,13 +97,18 @@ def check(driver, rng, seed, folder):
         with torch.no_grad():
             return np.concatenate([
                 m(torch.tensor([t]), attention_mask=torch.ones(1, len(t), dtype=torch.int64))
-                .last_hidden_state[0].numpy() for t in texts])
+                .last_hidden_state[0].double().numpy() for t in texts])
 
     want = reference(model)
     largest = np.abs(want).max()
     error = float(np.abs(got - want).max() / largest)
     message = ""
-    if error > BOUND:
+    if error > BOUND and dtype == torch.bfloat16 and not IN_F32:
+        own = float(np.abs(reference(model.to(torch.bfloat16)) - want).max() / largest)
+        message = f"(reference in bf16: {own:.2e})"
+        if error <= 2 * own:
+            message = "within its kind " + message
+    elif error > BOUND:
         own = float(np.abs(want - reference(model.double())).max() / largest)
         message = f"(reference in f32 beside f64: {own:.2e})"
         if error <= 2 * own:
@@ -119,7 +127,7 @@ def main():
             name, dtype, config, error, message = check(
                 driver, random.Random(seed * 1000 + i), i, pathlib.Path(folder))
         errors.append(error)
-        bad = not error <= BOUND and not message.startswith("excused")
+        bad = not error <= BOUND and not message.startswith(("excused", "within"))
         beyond += bad
         print(f"{i:3d} {name:24s} {str(dtype)[6:]:9s} hidden {config.hidden_size:4d} heads "
               f"{config.num_attention_heads:2d} layers {config.num_hidden_layers} relative error "

@@ -5,6 +5,8 @@
 #
 #   KARMA_VENV     a virtual environment with tools/requirements.txt (default: made in build/compare)
 #   KARMA_MODELS   a folder as tools/compare/fetch.py makes it (default: made in build/compare)
+#   KARMA_UPSTREAM a checkout of eka-care/KARMA-OpenMedEvalKit, KARMA_EVALUATE one of huggingface/evaluate as
+#                  tools/compare/upstream.py says; the environment then has upstream_requirements.txt, too
 #   KARMA_TEXT     a text file of at least 20,000 tokens for the perplexity (default: none)
 set -eu
 build=${BUILD:-build}
@@ -62,5 +64,9 @@ for model in smollm2-135m gemma3-270m; do
         tools/compare/peer_llama.py "$build/tests/support/logits_main" "$models/$model.gguf" \
         demo/questions.jsonl ${KARMA_TEXT:+"$KARMA_TEXT"}
 done
+if [ -n "${KARMA_UPSTREAM:-}" ]; then
+    step "prompts, answers and scores beside KARMA's own code" "$python" tools/compare/upstream.py \
+        --library "$build/libkarma.so" ${KARMA_EVALUATE:+--evaluate "$KARMA_EVALUATE"} "$KARMA_UPSTREAM"
+fi
 echo "report: $report"
 exit $failed

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import ctypes
+import json
 import math
 import weakref
-from ctypes import byref, c_double, c_void_p
+from ctypes import byref, c_char_p, c_double, c_void_p
 from typing import Any, Dict, List, Optional, Sequence
 
-from .._native import MetricResult, NamedInfo, encode, encode_json, field_names, library
+from .._native import (
+    MetricResult,
+    MetricSample,
+    NamedInfo,
+    decode,
+    encode,
+    encode_json,
+    field_names,
+    library,
+)
 from ._common import lookup, named_info, names, split_args
 
 __all__ = ["Metric", "MetricRegistry", "get_metric", "list_metrics", "metric_registry"]
@@ -31,25 +42,48 @@ class Metric:
         self._address: int = out.value
         weakref.finalize(self, _destroy, self._lib, self._address)
 
-    def add(self, prediction: Optional[str], reference: Optional[str]) -> float:
-        """The score of this one."""
-        score = c_double()
-        self._lib.karma_metric_add(
-            self._address,
-            encode(prediction, "prediction"),
-            encode(reference, "reference"),
-            byref(score),
+    def add(
+        self,
+        prediction: Optional[str],
+        reference: Optional[str],
+        *,
+        other_args: Optional[Dict[str, Any]] = None,
+        group: Optional[str] = None,
+        confidence: Optional[float] = None,
+        output: Optional[str] = None,
+    ) -> float:
+        """The score of this one; NaN where the metric does not apply to it. group: what samples
+        that belong together have in common; output: the whole answer."""
+        sample = MetricSample(
+            struct_size=ctypes.sizeof(MetricSample),
+            prediction=encode(prediction, "prediction"),
+            reference=encode(reference, "reference"),
+            other_args_json=None if other_args is None else encode_json(other_args, "other_args"),
+            group=encode(group, "group"),
+            confidence=math.nan if confidence is None else confidence,
+            output=encode(output, "output"),
         )
+        score = c_double()
+        self._lib.karma_metric_add_sample(self._address, byref(sample), byref(score))
         return score.value
 
     def result(self) -> Dict[str, Any]:
-        """Over what was added: score, n, standard_error, ci_low, ci_high (None: there is none)."""
+        """Over what was added: score, n, standard_error, ci_low, ci_high (None: there is none),
+        and the method of the interval."""
         r = MetricResult()
         self._lib.karma_metric_end(self._address, byref(r))
         values = {name: getattr(r, name) for name in field_names(MetricResult)}
+        values["method"] = decode(values["method"])
         return {
             k: None if isinstance(v, float) and math.isnan(v) else v for k, v in values.items()
         }
+
+    def details(self) -> Dict[str, Any]:
+        """What the score is made of: counts, parts by group, a signature."""
+        text = c_char_p()
+        self._lib.karma_metric_details(self._address, byref(text))
+        details: Dict[str, Any] = json.loads(text.value or b"{}")
+        return details
 
     def evaluate(
         self, predictions: Sequence[Optional[str]], references: Sequence[Optional[str]]

@@ -4,7 +4,8 @@
  * a kv head. Inside, blocks are walked in key order: the queries of neighbouring rows that name the
  * same block meet it as one, whatever sequences they are of. Each query then merges its partial
  * result as doc/numerics.md says, so how they were grouped leaves no trace. Over a cache in bf16
- * all products are those of pairs.
+ * all products are those of pairs. A block of eight bits is first widened to what the set computes
+ * with, in scratch of the thread.
  */
 #include <assert.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 struct job {
     struct cpu_stream *s;
     const struct attention_args *a;
+    struct kv_pool form; /* the cache as the kernels see it: F32 or BF16 */
     int64_t n_chunks;
     int32_t group; /* query heads of a kv head */
 };
@@ -207,7 +209,7 @@ static void meet_pairs(struct walk *w, int32_t block, const void *head, int64_t 
     const struct kernel_set *ks = &w->job->s->be->ks;
     const struct attention_kernels *pairs = &ks->attention;
     struct cpu_thread *th = w->th;
-    const uint32_t *v = (const void *)((const char *)head + kv_key_bytes(w->job->a->kv));
+    const uint32_t *v = (const void *)((const char *)head + kv_key_bytes(&w->job->form));
     float max[TILE_TOKENS], sum[TILE_TOKENS], old[TILE_TOKENS], new[TILE_TOKENS];
     int j0[TILE_TOKENS], j1[TILE_TOKENS];
     for (int t = 0; t < r; t++) {
@@ -231,7 +233,50 @@ static const void *head_of_block(const struct walk *w, int32_t id) {
 }
 
 static bool in_pairs(const struct walk *w) {
-    return w->job->a->kv->dtype == DTYPE_BF16;
+    return w->job->form.dtype == DTYPE_BF16;
+}
+
+enum { WIDE_ROWS = KV_BLOCK_TOKENS / 2 }; /* of eight bits, widened together */
+
+/* Rows [j, j + WIDE_ROWS) of the keys or values of a block of eight bits in f32. */
+static const float *widened_rows(const struct walk *w, const void *from, int j) {
+    const size_t row = kv_int8_row(w->job->a->kv);
+    const int8_t *q = from;
+    const float *scales = (const void *)(q + row * KV_BLOCK_TOKENS);
+    float *to = w->th->wide_rows;
+    for (int i = j; i < j + WIDE_ROWS; i++, to += w->head_dim)
+        w->job->s->be->ks.int8.widen(to, q + row * (size_t)i, scales[i], w->head_dim);
+    return w->th->wide_rows;
+}
+
+/* A block of eight bits as the kernels take it. */
+static const void *widened(const struct walk *w, const void *keys) {
+    const struct kernel_set *ks = &w->job->s->be->ks;
+    const void *values = (const char *)keys + kv_key_bytes(w->job->a->kv);
+    void *wide = w->th->wide, *wide_values = (char *)wide + kv_key_bytes(&w->job->form);
+    const int64_t n = w->head_dim;
+    for (int j = 0; j < KV_BLOCK_TOKENS; j += WIDE_ROWS) {
+        const float *rows = widened_rows(w, keys, j);
+        if (in_pairs(w)) {
+            const float *at[WIDE_ROWS];
+            for (int t = 0; t < WIDE_ROWS; t++)
+                at[t] = rows + t * n;
+            ks->attention.turn((uint32_t *)wide + j, KV_BLOCK_TOKENS, at, WIDE_ROWS, n);
+        } else {
+            for (int t = 0; t < WIDE_ROWS; t++)
+                for (int64_t d = 0; d < n; d++)
+                    ((float *)wide)[d * KV_BLOCK_TOKENS + j + t] = rows[t * n + d];
+        }
+        rows = widened_rows(w, values, j);
+        if (in_pairs(w)) {
+            for (int t = 0; t < WIDE_ROWS; t += 2)
+                ks->full.pair_rows((uint32_t *)wide_values + (j + t) / 2 * n, rows + t * n,
+                                   rows + (t + 1) * n, n);
+        } else {
+            memcpy((float *)wide_values + j * n, rows, (size_t)(WIDE_ROWS * n) * sizeof(*rows));
+        }
+    }
+    return wide;
 }
 
 /* Where tile i of the queries [q0, q0 + n) begins: cut evenly, no tile waits on one chain; or as
@@ -278,6 +323,7 @@ static void visit(struct walk *w, int32_t block) {
             const void *at = head_of_block(w, a->block_tables[row->seq][block + 1]);
             next = fetch_begin(at, kv_head_bytes(a->kv), 2 * n_tiles);
         }
+        if (a->kv->dtype == DTYPE_I8) head = widened(w, head);
         for (int64_t t = 0; t < n_tiles; t++) {
             const int64_t from = tile_start(w, q0, n, t), to = tile_start(w, q0, n, t + 1);
             (in_pairs(w) ? meet_pairs : meet)(w, block, head, from, (int)(to - from), &next);
@@ -324,7 +370,9 @@ void cpu_attention(struct stream *stream, const struct attention_args *a) {
     assert(a->m <= s->limits.max_rows && a->kv->head_dim <= s->limits.head_dim);
     assert(stream->be->ops->caches(stream->be, a->kv->dtype));
     if (a->m <= 0) return;
-    struct job job = {.s = s, .a = a, .group = a->n_heads / a->kv->n_kv_heads};
+    struct job job = {.s = s, .a = a, .form = *a->kv, .group = a->n_heads / a->kv->n_kv_heads};
+    if (a->kv->dtype == DTYPE_I8)
+        job.form.dtype = s->be->ks.attention.scores ? DTYPE_BF16 : DTYPE_F32;
     job.n_chunks = plan(s, a, job.group);
     pool_run(s->be->pool, job.n_chunks * a->kv->n_kv_heads, do_chunk, &job);
 }

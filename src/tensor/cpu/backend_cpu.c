@@ -72,7 +72,8 @@ static size_t memory_bytes(const struct backend *be) {
 
 static bool caches(const struct backend *be, enum dtype dtype) {
     const struct kernel_set *ks = &((const struct cpu_backend *)(const void *)be)->ks;
-    return dtype == DTYPE_F32 || (dtype == DTYPE_BF16 && ks->attention.scores);
+    if (dtype == DTYPE_BF16) return ks->attention.scores;
+    return dtype == DTYPE_F32 || dtype == DTYPE_I8;
 }
 
 /* Zeroed by the system, so that pages never touched take no memory; the block's own address lies
@@ -185,7 +186,7 @@ static int64_t max64(int64_t a, int64_t b) {
 static void lay_out_full(struct layout *l, struct cpu_full *t, const struct cpu_stream *s) {
     const int64_t dim = s->limits.head_dim, lanes = (int64_t)FULL_PANELS * PANEL_ROWS;
     t->rows = floats(l, PANEL_ROWS, dim);
-    if (s->be->ks.full.pair_rows)
+    if (cpu_full_by_pairs(s))
         t->query_pairs = pairs(l, s, dim, lanes);
     else
         t->queries = floats(l, dim, lanes);
@@ -217,6 +218,8 @@ static void lay_out_thread(struct layout *l, struct cpu_thread *t, const struct 
     t->max = floats(l, 1, s->max_chunk);
     t->sum = floats(l, 1, s->max_chunk);
     t->tile_end = part(l, (uint64_t)s->max_chunk, sizeof(int32_t));
+    t->wide_rows = floats(l, KV_BLOCK_TOKENS / 2, head_dim);
+    t->wide = floats(l, 2 * KV_BLOCK_TOKENS, head_dim);
     if (s->be->ks.attention.scores) lay_out_pairs(l, t, s);
     if (s->limits.max_full_rows > 0) lay_out_full(l, &t->full, s);
     if (s->limits.max_frames > 0) t->speech = floats(l, 2, s->limits.max_frames + head_dim);
@@ -225,7 +228,7 @@ static void lay_out_thread(struct layout *l, struct cpu_thread *t, const struct 
 static void lay_out_all_keys(struct layout *l, struct cpu_stream *s) {
     const struct stream_limits *lim = &s->limits;
     const int64_t dims = (int64_t)lim->n_heads * lim->head_dim;
-    if (s->be->ks.full.pair_rows) {
+    if (cpu_full_by_pairs(s)) {
         s->full_key_pairs = pairs(l, s, lim->head_dim, lim->n_heads * lim->max_full_rows);
         s->full_value_pairs = pairs(l, s, lim->max_full_rows, dims);
     } else {

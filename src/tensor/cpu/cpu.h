@@ -69,7 +69,10 @@ struct cpu_thread {
     float *scores;         /* [TILE_TOKENS][KV_BLOCK_TOKENS] */
     float *max, *sum;      /* [chunk] */
     int32_t *tile_end;     /* [chunk]: end of the turned tile that begins at a query, else 0 */
-    /* The same over a cache in bf16; NULL like the kernels. */
+    /* Of a block of a cache in eight bits: half of its keys or values in f32, and all of both as
+     * the kernels take them. */
+    float *wide_rows, *wide;
+    /* Attention over a cache in bf16; NULL like the kernels. */
     uint32_t *query_pairs;       /* [tiles][(head_dim + 1) / 2][ATTENTION_STRIDE] */
     uint32_t *weight_pairs;      /* [TILE_TOKENS][KV_BLOCK_TOKENS / 2] */
     int32_t *key_from, *key_end; /* [chunk]: the positions that a query sees */
@@ -153,6 +156,10 @@ void cpu_product(struct stream *s, const struct linear_args *a, const int32_t *r
 void cpu_head(struct stream *s, const struct head_args *a);
 void cpu_rope_cache(struct stream *s, const struct rope_cache_args *a);
 void cpu_attention(struct stream *s, const struct attention_args *a);
+/* Does it round its inputs to bf16? */
+static inline bool cpu_full_by_pairs(const struct cpu_stream *s) {
+    return s->be->ks.full.pair_rows && !s->limits.exact_full;
+}
 void cpu_full_attention(struct stream *s, const struct full_attention_args *a);
 
 #endif

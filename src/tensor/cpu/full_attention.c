@@ -6,7 +6,8 @@
  *
  * Keys and values are laid out once, head by head, in the order in which the tiles read them. Then
  * threads claim groups of panels of one head; a group meets a block of keys while it is in the
- * cache. With bf16 products all four inputs of the tiles are rounded to bf16; sums stay f32.
+ * cache. With bf16 products all four inputs of the tiles are rounded to bf16, unless the stream
+ * is one that must not; sums stay f32.
  */
 #include <assert.h>
 #include <float.h>
@@ -235,7 +236,7 @@ void cpu_full_attention(struct stream *stream, const struct full_attention_args 
     assert(a->head_dim <= s->limits.head_dim && a->scale > 0);
     struct job job = {.s = s,
                       .a = a,
-                      .pairs = s->be->ks.full.pair_rows,
+                      .pairs = cpu_full_by_pairs(s),
                       .n_blocks = (a->m + FULL_KEYS - 1) / FULL_KEYS,
                       .n_panels = (a->m + PANEL_ROWS - 1) / PANEL_ROWS,
                       .group = FULL_PANELS};

@@ -114,6 +114,7 @@ void kernels_init_avx512bf16(struct kernel_set *ks); /* over all of avx512 and r
 
 /* The parts of a vector set that live in files of their own. */
 void kernels_init_avx2_pack(struct kernel_set *ks);
+void kernels_init_avx2_stream(struct kernel_set *ks);
 void kernels_init_avx512_pack(struct kernel_set *ks);
 
 /* The reference packing: any n and kn. Vector sets use it for less than full panels and steps. */

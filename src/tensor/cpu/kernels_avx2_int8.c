@@ -52,6 +52,16 @@ static float quantize(int8_t *q, const float *x, int64_t n) {
     return s.scale;
 }
 
+static void widen(float *x, const int8_t *q, float scale, int64_t n) {
+    int64_t i = 0;
+    for (; i + LANES <= n; i += LANES) {
+        const __m128i bytes = _mm_loadl_epi64((const __m128i *)(const void *)(q + i));
+        vf_store(x + i, vf_of_int(_mm256_cvtepi8_epi32(bytes)) * vf_set(scale));
+    }
+    for (; i < n; i++)
+        x[i] = (float)q[i] * scale;
+}
+
 static void turn(uint32_t *xt, const int8_t *q, size_t ldq, int r, int64_t n_words) {
     for (int64_t i = 0; i < n_words; i++, q += 4)
         for (int t = 0; t < r; t++)
@@ -128,6 +138,6 @@ static void tile(float *acc, const uint32_t *x, const float *x_scale, int r,
 }
 
 void kernels_avx2_int8(struct int8_kernels *k) {
-    *k = (struct int8_kernels){.quantize = quantize, .turn = turn, .tile = tile};
+    *k = (struct int8_kernels){.quantize = quantize, .widen = widen, .turn = turn, .tile = tile};
 }
 #endif

@@ -677,50 +677,75 @@ static struct int8_scale row_scale(const float *x, int64_t k) {
     return int16_scale_of(largest);
 }
 
-/* 16 integers and, in lanes 0 and 1 of every four, the words of their pairs. */
-WORD void quantize_16(int32_t q[16], uint32_t words[16], const float *x, vf inverse) {
+/* 32 columns of a row: their pairs in words. */
+WORD void quantize_32(uint32_t words[16], const float *x, vf inverse) {
+    const __m128i middle = _mm_setr_epi8(0, 1, 4, 5, 2, 3, 6, 7, 8, 9, 12, 13, 10, 11, 14, 15);
     UNROLL
     for (int i = 0; i < 16; i += LANES) {
+        const float *from = x + 2 * i;
 #if defined(__AVX512F__)
-        const vi v = _mm512_cvtps_epi32(vf_load(x + i) * inverse);
-        const vi upper = _mm512_shuffle_epi32(v, _MM_PERM_BADC);
+        const vi low = _mm512_cvtps_epi32(vf_load(from) * inverse);
+        const vi high = _mm512_cvtps_epi32(vf_load(from + LANES) * inverse);
+        const vi halves = _mm512_castsi256_si512(_mm512_cvtepi32_epi16(low));
+        const vi all = _mm512_inserti64x4(halves, _mm512_cvtepi32_epi16(high), 1);
+        vi_store(words + i, _mm512_shuffle_epi8(all, _mm512_broadcast_i32x4(middle)));
 #else
-        const vi v = _mm256_cvtps_epi32(vf_load(x + i) * inverse);
-        const vi upper = _mm256_shuffle_epi32(v, 0x4e);
+        const vi low = _mm256_cvtps_epi32(vf_load(from) * inverse);
+        const vi high = _mm256_cvtps_epi32(vf_load(from + LANES) * inverse);
+        const vi all = _mm256_permute4x64_epi64(_mm256_packs_epi32(low, high), 0xd8);
+        vi_store(words + i, _mm256_shuffle_epi8(all, _mm256_broadcastsi128_si256(middle)));
 #endif
-        vi_store(q + i, v);
-        vi_store(words + i, vi_or(vi_and(v, vi_set(0xffff)), vi_left(upper, 16)));
+    }
+}
+
+/* The sum of the 16 integers in eight words. */
+WORD float sum_16(const uint32_t words[8]) {
+    const __m256i v = _mm256_loadu_si256((const __m256i *)(const void *)words);
+    const __m256i pairs = _mm256_madd_epi16(v, _mm256_set1_epi16(1));
+    __m128i s = _mm_add_epi32(_mm256_castsi256_si128(pairs), _mm256_extracti128_si256(pairs, 1));
+    s = _mm_add_epi32(s, _mm_shuffle_epi32(s, 0x4e));
+    s = _mm_add_epi32(s, _mm_shuffle_epi32(s, 0xb1));
+    return (float)_mm_cvtsi128_si32(s);
+}
+
+/* words[i][t] = lines[t][i] for the first r lines. */
+WORD void turn_lines(uint32_t *words, const uint32_t lines[][16], int r) {
+    for (int t = 0; t < r; t += LANES) {
+        const int n = r - t < LANES ? r - t : LANES;
+        const uint8_t *from = (const uint8_t *)lines[t];
+        vi v[16];
+#if defined(__AVX512F__)
+        turn16(from, sizeof(lines[0]), v);
+#else
+        turn8(from, sizeof(lines[0]), v);
+        turn8(from + 32, sizeof(lines[0]), v + 8);
+#endif
+        UNROLL
+        for (int i = 0; i < 16; i++)
+            store_up_to((float *)(void *)(words + i * r + t), vf_of_bits(v[i]), n);
     }
 }
 
 static void turn(const struct group_input *xt, const float *x, int64_t ldx, int r, int64_t k) {
     vf inverse[STREAM_TOKENS];
+    uint32_t lines[STREAM_TOKENS][16] __attribute__((aligned(64))) = {0};
     for (int t = 0; t < r; t++) {
         const struct int8_scale s = row_scale(x + t * ldx, k);
         xt->scale[t] = s.scale;
         inverse[t] = vf_set(s.inverse);
     }
-    uint32_t line[STREAM_TOKENS][16];
-    uint32_t *pairs = xt->pairs;
-    for (int64_t g = 0; g < k / 16; g++, pairs += 8 * r) {
+    for (int64_t g = 0; g < k / 32; g++) {
         for (int t = 0; t < r; t++) {
-            int32_t q[16], sum = 0;
-            if (xt->scale[t] > 0) {
-                quantize_16(q, line[t], x + t * ldx + 16 * g, inverse[t]);
-            } else { /* 0, or not a number */
-                memset(line[t], 0, sizeof(line[t]));
-                memset(q, 0, sizeof(q));
-            }
-            if (!xt->sum16) continue;
-            for (int i = 0; i < 16; i++)
-                sum += q[i];
-            float *sum32 = xt->sum32 + g / 2 * r + t;
-            xt->sum16[g * r + t] = (float)sum;
-            *sum32 = g % 2 ? *sum32 + (float)sum : (float)sum;
+            if (!(xt->scale[t] > 0)) continue; /* 0, or not a number: zeros */
+            quantize_32(lines[t], x + t * ldx + 32 * g, inverse[t]);
         }
-        for (int i = 0; i < 8; i++)
-            for (int t = 0; t < r; t++)
-                pairs[i * r + t] = line[t][i / 2 * 4 + i % 2];
+        turn_lines(xt->pairs + 16 * g * r, lines, r);
+        for (int t = 0; xt->sum16 && t < r; t++) {
+            const float low = sum_16(lines[t]), high = sum_16(lines[t] + 8);
+            xt->sum16[2 * g * r + t] = low;
+            xt->sum16[(2 * g + 1) * r + t] = high;
+            xt->sum32[g * r + t] = low + high;
+        }
     }
 }
 

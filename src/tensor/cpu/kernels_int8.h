@@ -63,6 +63,8 @@ struct int8_kernels {
     /* q = the n values of x in eight bits, then zeros up to a whole word; their scale comes back.
      * q may be x. */
     float (*quantize)(int8_t *q, const float *x, int64_t n);
+    /* x[i] = q[i] scale, i < n. */
+    void (*widen)(float *x, const int8_t *q, float scale, int64_t n);
     /* xt[i][t] = word i of row t < r as tile() wants it. 16 rows ldq bytes apart can be read, each
      * to a multiple of 64 bytes. */
     void (*turn)(uint32_t *xt, const int8_t *q, size_t ldq, int r, int64_t n_words);

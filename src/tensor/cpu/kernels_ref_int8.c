@@ -15,6 +15,11 @@ static float quantize(int8_t *q, const float *x, int64_t n) {
     return s.scale;
 }
 
+static void widen(float *x, const int8_t *q, float scale, int64_t n) {
+    for (int64_t i = 0; i < n; i++)
+        x[i] = (float)q[i] * scale;
+}
+
 static void turn(uint32_t *xt, const int8_t *q, size_t ldq, int r, int64_t n_words) {
     for (int64_t i = 0; i < n_words; i++)
         for (int t = 0; t < r; t++)
@@ -39,5 +44,5 @@ static void tile(float *acc, const uint32_t *x, const float *x_scale, int r,
 }
 
 void kernels_ref_int8(struct int8_kernels *k) {
-    *k = (struct int8_kernels){.quantize = quantize, .turn = turn, .tile = tile};
+    *k = (struct int8_kernels){.quantize = quantize, .widen = widen, .turn = turn, .tile = tile};
 }

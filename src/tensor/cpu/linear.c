@@ -6,8 +6,9 @@
  * weight's form piece by piece and multiplies each piece by all tiles of its token block, carrying
  * the accumulators on; what follows the product is done while they are in the cache.
  *
- * A thread claims one item ahead, because with few tokens the weights come from memory once and in
- * order: while one panel is multiplied the next is fetched as one run.
+ * With few tokens a thread claims one item ahead, because the weights come from memory once and in
+ * order: while one panel is multiplied the next is fetched as one run. With many, items are long
+ * and the claim waits, so that no thread ends with two of them in hand; what is fetched is a guess.
  */
 #include <assert.h>
 #include <stdatomic.h>
@@ -356,10 +357,13 @@ static void do_item(const struct product *p, int64_t item, int64_t next, int thr
 static void work(void *ctx, int64_t item, int thread) {
     (void)item; /* one a thread: the claiming is below */
     struct product *p = ctx;
+    const bool few = p->a->m <= FETCH_AHEAD_TOKENS;
     int64_t mine = atomic_fetch_add_explicit(&p->next, 1, memory_order_relaxed);
     while (mine < p->n_items) {
-        const int64_t next = atomic_fetch_add_explicit(&p->next, 1, memory_order_relaxed);
+        int64_t next = mine + p->s->n_threads; /* a guess: a claim would leave the end to one */
+        if (few) next = atomic_fetch_add_explicit(&p->next, 1, memory_order_relaxed);
         do_item(p, mine, next, thread);
+        if (!few) next = atomic_fetch_add_explicit(&p->next, 1, memory_order_relaxed);
         mine = next;
     }
 }

@@ -2,7 +2,7 @@
  * rope_cache.c - per head norm and rotary embedding of a step's queries and keys, and the way of
  * keys (turned) and values into the cache. cos and sin of a row are computed once a step: the next
  * layers find them in a table that is checked by content, never by address. A cache in bf16 is
- * written by whole words where rows that stand together share them.
+ * written by whole words where rows that stand together share them, one of eight bits row by row.
  */
 #include <assert.h>
 #include <math.h>
@@ -85,16 +85,30 @@ static void *values_of(const struct rope_cache_args *a, void *keys) {
     return (char *)keys + kv_key_bytes(a->kv);
 }
 
+/* A row of eight bits and its scale. */
+static void write_int8(const struct job *job, void *rows, int32_t j, const float *x) {
+    const struct kv_pool *kv = job->a->kv;
+    const size_t row = kv_int8_row(kv);
+    float *scales = (float *)(void *)((char *)rows + row * KV_BLOCK_TOKENS);
+    int8_t *q = (int8_t *)rows + row * (size_t)j;
+    scales[j] = job->s->be->ks.int8.quantize(q, x, kv->head_dim);
+}
+
 static void write_row(const struct job *job, int64_t i) {
     const struct rope_cache_args *a = job->a;
     const int64_t n = a->kv->head_dim;
     const int32_t j = a->rows[i].pos % KV_BLOCK_TOKENS;
     for (int32_t h = 0; h < a->kv->n_kv_heads; h++) {
         float *keys = keys_of(a, &a->rows[i], h), *values = values_of(a, keys);
-        const float *k = a->k + i * a->ldk + h * n;
+        const float *k = a->k + i * a->ldk + h * n, *v = a->v + i * a->ldv + h * n;
+        if (a->kv->dtype == DTYPE_I8) {
+            write_int8(job, keys, j, k);
+            write_int8(job, values, j, v);
+            continue;
+        }
         for (int64_t d = 0; d < n; d++)
             keys[d * KV_BLOCK_TOKENS + j] = k[d];
-        memcpy(values + j * n, a->v + i * a->ldv + h * n, (size_t)n * sizeof(float));
+        memcpy(values + j * n, v, (size_t)n * sizeof(float));
     }
 }
 

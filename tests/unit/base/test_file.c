@@ -293,6 +293,68 @@ static void a_full_disk_leaves_the_old_file_and_no_rest(void **state) {
     assert_int_equal(names_in(test_path("full")), 1);
 }
 
+/* As a process that is killed leaves it: the lock goes with it, the file stays. */
+static void what_a_killed_process_was_writing_is_replaced(void **state) {
+    (void)state;
+    assert_ok(file_make_folders(test_path("killed"), 0700));
+    const char *path = test_path("killed/out"), *rest = test_path("killed/.karma-out.tmp");
+    write_text("killed/.karma-out.tmp", "far more than what comes after it");
+    assert_int_equal(chmod(rest, 0644), 0);
+    struct file_writer w;
+    assert_ok(file_writer_begin(&w, path));
+    assert_int_equal(mode_of(rest), 0600);
+    assert_ok(file_writer_append(&w, "new", 3));
+    assert_ok(file_writer_end(&w, 0600));
+    struct buf b = {0};
+    assert_ok(file_read(path, 100, &b));
+    assert_string_equal(b.data, "new");
+    assert_int_equal(names_in(test_path("killed")), 1);
+    buf_release(&b);
+}
+
+static void two_that_write_one_file_at_once_do_not_mix(void **state) {
+    (void)state;
+    assert_ok(file_make_folders(test_path("both"), 0700));
+    const char *path = test_path("both/out");
+    struct file_writer first, second, third;
+    assert_ok(file_writer_begin(&first, path));
+    assert_ok(file_writer_append(&first, "of the first", 12));
+    assert_ok(file_writer_begin(&second, path));
+    assert_ok(file_writer_append(&second, "of the second", 13));
+    assert_int_equal(names_in(test_path("both")), 2);
+    assert_ok(file_writer_end(&first, 0600));
+    assert_ok(file_writer_begin(&third, path)); /* the name is free again */
+    struct buf b = {0};
+    assert_ok(file_read(path, 100, &b));
+    assert_string_equal(b.data, "of the first");
+    assert_ok(file_writer_end(&second, 0600));
+    buf_clear(&b);
+    assert_ok(file_read(path, 100, &b));
+    assert_string_equal(b.data, "of the second");
+    file_writer_abandon(&third);
+    assert_int_equal(names_in(test_path("both")), 1);
+    buf_release(&b);
+}
+
+/* A link or a second name in the place of the temporary is another's file. */
+static void a_temporary_that_is_not_ours_is_left_alone(void **state) {
+    (void)state;
+    assert_ok(file_make_folders(test_path("foreign"), 0700));
+    const char *path = test_path("foreign/out"), *place = test_path("foreign/.karma-out.tmp");
+    const char *precious = write_text("foreign/precious", "precious");
+    struct buf b = {0};
+    for (int linked = 0; linked < 2; linked++) {
+        assert_int_equal(linked ? link(precious, place) : symlink(precious, place), 0);
+        assert_ok(file_write_atomic(path, "new", 3, 0600));
+        buf_clear(&b);
+        assert_ok(file_read(precious, 100, &b));
+        assert_string_equal(b.data, "precious");
+        assert_int_equal(names_in(test_path("foreign")), 3);
+        assert_int_equal(unlink(place), 0);
+    }
+    buf_release(&b);
+}
+
 static void makes_folders_with_their_mode_whatever_the_umask(void **state) {
     (void)state;
     mode_t before = umask(0777);
@@ -442,6 +504,28 @@ static void survives_every_failing_allocation(void **state) {
     assert_int_equal(names_in(test_path("oom")), 1); /* no temporary is left */
 }
 
+static void a_held_file_is_taken_by_nobody_until_it_is_let_go(void **state) {
+    (void)state;
+    const char *path = test_path("held");
+    struct file_held mine, other;
+    char text[8];
+    assert_ok(file_held_create(&mine, path));
+    assert_true(file_held_write(&mine, 2, "abc", 3));
+    assert_false(file_held_take(&other, path));
+    assert_status(file_held_create(&other, path), KARMA_E_IO);
+    close(mine.fd); /* as the end of the process does it */
+    mine.fd = -1;
+    file_held_remove(&mine);
+    assert_true(file_held_take(&other, path));
+    assert_int_equal(file_held_read(&other, text, sizeof(text)), 5);
+    assert_memory_equal(text, "\0\0abc", 5);
+    file_held_remove(&other);
+    assert_false(file_exists(path));
+    assert_false(file_held_take(&other, path));
+    assert_false(file_held_write(&other, 0, "x", 1)); /* none is held */
+    file_held_remove(&other);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         test_case(maps_a_file),
@@ -456,6 +540,9 @@ int main(void) {
         test_case(writing_through_a_link_keeps_the_link),
         test_case(what_cannot_be_replaced_is_found_before_and_at_writing),
         test_case(a_full_disk_leaves_the_old_file_and_no_rest),
+        test_case(what_a_killed_process_was_writing_is_replaced),
+        test_case(two_that_write_one_file_at_once_do_not_mix),
+        test_case(a_temporary_that_is_not_ours_is_left_alone),
         test_case(makes_folders_with_their_mode_whatever_the_umask),
         test_case(tells_kinds_apart),
         test_case(lists_names_sorted_by_bytes),
@@ -463,6 +550,7 @@ int main(void) {
         test_case(names_from_data_are_one_plain_part),
         test_case(hashes_files),
         test_case(survives_every_failing_allocation),
+        test_case(a_held_file_is_taken_by_nobody_until_it_is_let_go),
     };
     return run_group("base/file", tests);
 }

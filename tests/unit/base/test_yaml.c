@@ -128,6 +128,27 @@ static void reads_configuration_by_extension(void **state) {
     arena_release(&a);
 }
 
+static size_t line_of(const char *text, const char *a, const char *b) {
+    return yaml_line_of(text, strlen(text), (const char *const[]){a, b, NULL});
+}
+
+static void says_where_a_key_stands(void **state) {
+    static const char text[] =
+        "# c\na: {x: [1, {a: 2}], y: 3}\nb:\n  - a: 1\n\"c d\":\n  a: 1\n  b: 2\n";
+    static const char json[] = "{\"a\": 1,\n\t\"b\": {\n\t\t\"c\": 2}}";
+    (void)state;
+    assert_int_equal(line_of(text, "a", NULL), 2);
+    assert_int_equal(line_of(text, "a", "y"), 2);
+    assert_int_equal(line_of(text, "b", NULL), 3);
+    assert_int_equal(line_of(text, "b", "a"), 0); /* in a list */
+    assert_int_equal(line_of(text, "c d", "b"), 7);
+    assert_int_equal(line_of(text, "none", NULL), 0);
+    assert_int_equal(line_of(json, "b", "c"), 3);
+    assert_int_equal(line_of("a: [", "b", NULL), 0);
+    assert_int_equal(line_of("", "a", NULL), 0);
+    assert_int_equal(line_of("\xff: 1", "a", NULL), 0);
+}
+
 static karma_status parse_some(void *ctx) {
     static const char text[] = "a: [1, b, {c: d}]\ne:\n  f: 1.5\n  g: [x, y]\n";
     struct arena a = {0};
@@ -145,11 +166,9 @@ static void survives_every_failing_allocation(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        test_case(reads_the_core_schema),
-        test_case(refuses_what_could_mean_something_else),
-        test_case(limits_size_and_depth),
-        test_case(reads_configuration_by_extension),
-        test_case(survives_every_failing_allocation),
+        test_case(reads_the_core_schema),   test_case(refuses_what_could_mean_something_else),
+        test_case(limits_size_and_depth),   test_case(reads_configuration_by_extension),
+        test_case(says_where_a_key_stands), test_case(survives_every_failing_allocation),
     };
     return run_group("base/yaml", tests);
 }

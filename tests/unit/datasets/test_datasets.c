@@ -174,6 +174,9 @@ static void opens_a_description(void **state) {
     assert_ok(karma_dataset_open(yaml, "{\"language\": \"hi\", \"strict\": \"false\"}", &d));
     assert_int_equal(karma_dataset_count(d), 2);
     assert_string_equal(karma_dataset_args(d), "{\"split\": \"test\", \"extraction\": null, "
+                                               "\"protocol\": \"karma\", \"group_by\": null, "
+                                               "\"slices\": null, \"few_shot\": 0, "
+                                               "\"few_shot_path\": null, \"few_shot_seed\": 42, "
                                                "\"language\": \"hi\", \"strict\": false}");
     assert_string_equal(sample(d, 0)->key, "7");
     assert_string_equal(sample(d, 0)->expected_output, "B");
@@ -224,19 +227,16 @@ static void lists_built_in_and_found_names(void **state) {
     setenv("KARMA_PATH", test_path("listed"), 1);
     described_forget();
     assert_ok(karma_list_datasets(&names, &count));
-    assert_int_equal(count, 15);
-    assert_string_equal(names[1], "ekacare/Eka-IndicMTEB");
-    assert_string_equal(names[2], "ai4bharat/IndicVoices");
-    assert_string_equal(names[6], "flaviagiammarino/vqa-rad");
-    assert_string_equal(names[7], "mdwiratathya/SLAKE-vqa-english");
-    assert_string_equal(names[8], "ChuGyouk/MedXpertQA");
-    assert_string_equal(names[9], "multiple_choice");
-    assert_string_equal(names[10], "question_answer");
-    assert_string_equal(names[11], "retrieval");
-    assert_string_equal(names[12], "transcription");
-    assert_string_equal(names[13], "visual_question_answer");
-    assert_string_equal(names[14], "mine/x");
-    assert_null(names[15]);
+    assert_int_equal(count, 46);
+    assert_string_equal(names[0], "openlifescienceai/medqa");
+    assert_string_equal(names[39], "ekacare/Eka-IndicMTEB");
+    assert_string_equal(names[40], "multiple_choice");
+    assert_string_equal(names[41], "question_answer");
+    assert_string_equal(names[42], "retrieval");
+    assert_string_equal(names[43], "transcription");
+    assert_string_equal(names[44], "visual_question_answer");
+    assert_string_equal(names[45], "mine/x");
+    assert_null(names[46]);
     for (size_t i = 0; i < count; i++) {
         const karma_dataset_info *info;
         assert_ok(karma_get_dataset_info(names[i], &info));

@@ -38,12 +38,12 @@ static void reads_every_key(void **state) {
     assert_string_equal(o[0].name, "path");
     assert_false(o[0].required);
     assert_string_equal(o[1].default_json, "\"test\"");
-    assert_string_equal(o[3].name, "language");
-    assert_int_equal(o[3].type, KARMA_OPTION_STRING);
-    assert_string_equal(o[3].default_json, "\"en\"");
-    assert_string_equal(o[4].name, "strict");
-    assert_int_equal(o[4].type, KARMA_OPTION_BOOL);
-    assert_null(o[5].name);
+    assert_string_equal(o[9].name, "language");
+    assert_int_equal(o[9].type, KARMA_OPTION_STRING);
+    assert_string_equal(o[9].default_json, "\"en\"");
+    assert_string_equal(o[10].name, "strict");
+    assert_int_equal(o[10].type, KARMA_OPTION_BOOL);
+    assert_null(o[11].name);
     arena_release(&a);
 }
 

@@ -366,7 +366,7 @@ static void hard_questions_show_all_their_pictures(void **state) {
     assert_string_equal(s->expected_output, "B");
     assert_string_equal(
         s->input, "Which?\n\nA. x\nB. y Think\nstep by step through each of the multiple choice "
-                  "options. You MUST end your response with \"Final\nAnswer:\" followed by only "
+                  "options. You MUST end your response with \"Final Answer:\" followed by only "
                   "the letter corresponding to the correct answer enclosed in parentheses).");
     const char *prediction;
     karma_parse how;

@@ -383,7 +383,7 @@ static void what_changes_later_is_noticed(void **state) {
     assert_message_contains("mine/own: sample 0: not the same");
     assert_null(s);
     assert_ok(karma_dataset_get(d, 1, &s));
-    extract_how = 3;
+    extract_how = 4;
     assert_status(karma_dataset_extract(d, 1, "x", &prediction, &how), KARMA_E_PLUGIN);
     assert_string_equal(prediction, "");
     extract_how = 0;

@@ -352,6 +352,53 @@ static void survives_every_failing_allocation(void **state) {
     assert_true(for_each_failing_allocation(use, folder) > 30);
 }
 
+/* Whatever the kind of noise: the rows of one, by a folder or by their column. */
+static void takes_the_speech_with_one_kind_of_noise(void **state) {
+    (void)state;
+    static const char rows[] =
+        "{\"audio\": {\"bytes\": \"UklGRg==\", \"path\": null}, \"text\": \"no pain\", "
+        "\"audio_language\": \"en\", \"recording_context\": \"studio\", \"type_concept\": "
+        "null, \"subset\": \"original\"}\n"
+        "{\"audio\": {\"bytes\": \"UklGRw==\"}, \"text\": \"\", \"audio_language\": \"en\", "
+        "\"recording_context\": \"ward\", \"subset\": \"noisy\"}\n"
+        "{\"audio\": {\"bytes\": \"UklGSA==\"}, \"text\": 120, \"audio_language\": "
+        "\"English\", \"subset\": null}\n"
+        "{\"audio\": {\"bytes\": \"UklGSQ==\"}, \"text\": \"x\", \"audio_language\": \"hi\", "
+        "\"subset\": \"original\"}\n"
+        "{\"audio\": {\"bytes\": \"UklGSg==\"}, \"text\": \"a long text that goes on and on, "
+        "with 500 mg of it\", \"audio_language\": null}\n";
+    static const char set[] = "ekacare/denoising-impact-evaluation-dataset";
+    char args[700];
+    karma_dataset *d;
+    const karma_sample *s;
+    const char *const *fields, *const *values;
+    size_t n;
+    snprintf(args, sizeof(args), "{\"path\": \"%s\", \"language\": \"en\"}",
+             write_text("noise.jsonl", rows));
+    assert_ok(karma_dataset_open(set, args, &d));
+    assert_int_equal(karma_dataset_count(d), 3);
+    static const char *const texts[] = {"no pain", "120",
+                                        "a long text that goes on and on, with 500 mg of it"};
+    for (size_t i = 0; i < 3; i++) {
+        assert_ok(karma_dataset_get(d, i, &s));
+        assert_null(s->input);
+        assert_non_null(s->audio);
+        assert_string_equal(s->expected_output, texts[i]);
+        assert_string_equal(s->other_args_json, "{\"language\": \"en\"}");
+    }
+    assert_ok(karma_dataset_slices(d, 0, &fields, &values, &n));
+    assert_int_equal(n, 2);
+    assert_string_equal(fields[0], "recording_context");
+    assert_string_equal(values[0], "studio");
+    assert_null(values[1]);
+    karma_dataset_close(d);
+    write_text("noises/noisy/test.jsonl", rows);
+    snprintf(args, sizeof(args), "{\"path\": \"%s\", \"subset\": \"noisy\"}", test_path("noises"));
+    assert_ok(karma_dataset_open(set, args, &d));
+    assert_int_equal(karma_dataset_count(d), 3); /* one says so, two say nothing */
+    karma_dataset_close(d);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         test_case(a_manifest_is_known_by_its_columns),
@@ -368,6 +415,7 @@ int main(void) {
         test_case(published_sets_have_their_columns),
         test_case(a_description_names_the_columns),
         test_case(survives_every_failing_allocation),
+        test_case(takes_the_speech_with_one_kind_of_noise),
     };
     return run_group("datasets/speech", tests);
 }

@@ -103,18 +103,32 @@ static void likelier_guesses_get_more_rows(void **state) {
     (void)state;
     struct draft sure = guessed(7, 0.97f), likely = guessed(7, 0.6f), unlikely = guessed(7, 0.05f);
     struct draft *one[] = {&sure};
-    draft_share_rows(one, 1, DRAFT_STEP_ROWS);
+    draft_share_rows(one, 1, DRAFT_STEP_ROWS, DRAFT_DEAR);
     assert_int_equal(sure.n_rows, 7);
     one[0] = &likely;
-    draft_share_rows(one, 1, DRAFT_STEP_ROWS);
+    draft_share_rows(one, 1, DRAFT_STEP_ROWS, DRAFT_DEAR);
     assert_in_range(likely.n_rows, 1, 3);
     one[0] = &unlikely;
-    draft_share_rows(one, 1, DRAFT_STEP_ROWS);
+    draft_share_rows(one, 1, DRAFT_STEP_ROWS, DRAFT_DEAR);
     assert_int_equal(unlikely.n_rows, 0);
     sure.n_rows = likely.n_rows = 0;
     struct draft *all[] = {&unlikely, &sure, &likely};
-    draft_share_rows(all, 3, DRAFT_STEP_ROWS);
+    draft_share_rows(all, 3, DRAFT_STEP_ROWS, DRAFT_DEAR);
     assert_true(sure.n_rows > likely.n_rows);
+    assert_int_equal(unlikely.n_rows, 0);
+}
+
+static void cheap_rows_go_to_guesses_that_dear_ones_do_not(void **state) {
+    (void)state;
+    struct draft d = guessed(7, 0.75f), unlikely = guessed(7, 0.005f);
+    struct draft *one[] = {&d};
+    draft_share_rows(one, 1, DRAFT_STEP_ROWS, DRAFT_DEAR);
+    const int32_t dear = d.n_rows;
+    d.n_rows = 0;
+    draft_share_rows(one, 1, DRAFT_STEP_ROWS, DRAFT_CHEAP);
+    assert_true(d.n_rows > dear);
+    one[0] = &unlikely;
+    draft_share_rows(one, 1, DRAFT_STEP_ROWS, DRAFT_CHEAP);
     assert_int_equal(unlikely.n_rows, 0);
 }
 
@@ -130,7 +144,7 @@ static void a_step_never_has_more_rows_than_it_may(void **state) {
                     d[i] = guessed(i % 3 == 2 ? 0 : k, 1);
                     drafts[i] = &d[i];
                 }
-                draft_share_rows(drafts, n, most);
+                draft_share_rows(drafts, n, most, k % 2 ? DRAFT_CHEAP : DRAFT_DEAR);
                 for (int32_t i = 0; i < n; i++) {
                     assert_in_range(d[i].n_rows, 0, d[i].n);
                     rows += d[i].n_rows;
@@ -150,7 +164,7 @@ static void guesses_that_fail_are_made_no_more_until_they_would_hold(void **stat
     int failures = 0, successes = 0;
     for (; failures < 100; failures++) {
         draft_find(&d, tokens, 7, VOCAB, DRAFT_MAX);
-        draft_share_rows(one, 1, DRAFT_STEP_ROWS);
+        draft_share_rows(one, 1, DRAFT_STEP_ROWS, DRAFT_DEAR);
         if (d.n_rows == 0) break;
         draft_learn(&d, &other, 1);
     }
@@ -159,7 +173,7 @@ static void guesses_that_fail_are_made_no_more_until_they_would_hold(void **stat
     for (; successes < 100 && d.n_rows == 0; successes++) {
         draft_learn(&d, &right, 1);
         draft_find(&d, tokens, 7, VOCAB, DRAFT_MAX);
-        draft_share_rows(one, 1, DRAFT_STEP_ROWS);
+        draft_share_rows(one, 1, DRAFT_STEP_ROWS, DRAFT_DEAR);
     }
     assert_in_range(successes, 1, 20);
 }
@@ -186,6 +200,7 @@ int main(void) {
         test_case(as_many_as_are_asked_for),
         test_case(what_is_no_id_ends_a_guess),
         test_case(likelier_guesses_get_more_rows),
+        test_case(cheap_rows_go_to_guesses_that_dear_ones_do_not),
         test_case(a_step_never_has_more_rows_than_it_may),
         test_case(guesses_that_fail_are_made_no_more_until_they_would_hold),
         test_case(tokens_behind_a_wrong_one_say_nothing),

@@ -147,6 +147,61 @@ static void refuses_foreign_and_newer_files_untouched(void **state) {
     assert_status(store_open(test_dir(), &s), KARMA_E_PATH);
 }
 
+/* A copy, because opening one makes files beside it. */
+static const char *kept(const char *name, size_t *len) {
+    char path[128];
+    snprintf(path, sizeof(path), "tests/fixtures/eval/%s", name);
+    const char *bytes = read_fixture(path, len);
+    return write_file(name, bytes, *len);
+}
+
+/* store_1.db: of the first karma, before it was kept what keys are made of. */
+static void reads_the_first_version_and_rewrites_no_row_of_it(void **state) {
+    (void)state;
+    size_t len, damaged = 0;
+    const char *path = kept("store_1.db", &len);
+    struct store *s;
+    struct arena a = {0};
+    struct answer got;
+    for (int round = 0; round < 2; round++) {
+        assert_ok(store_open(path, &s));
+        assert_ok(store_get(s, (const unsigned char[STORE_KEY_BYTES]){1}, &a, &got, &damaged));
+        assert_string_equal(got.raw_text, "hm yes");
+        assert_memory_equal(got.tokens, ids, sizeof(ids));
+        assert_ok(store_get(s, (const unsigned char[STORE_KEY_BYTES]){2}, &a, &got, &damaged));
+        assert_string_equal(got.text, "");
+        assert_null(got.thinking);
+        assert_ok(store_get(s, (const unsigned char[STORE_KEY_BYTES]){3}, &a, &got, &damaged));
+        assert_int_equal(got.status, KARMA_E_NONFINITE);
+        assert_int_equal(damaged, 0);
+        assert_ok(store_put(s, (const unsigned char[STORE_KEY_BYTES]){4}, "m", "set", "k4", &good));
+        assert_ok(store_close(s));
+    }
+    sqlite3 *db;
+    sqlite3_stmt *q;
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    const char *sql = "SELECT count(*) FROM answers WHERE created_s = 1790000000";
+    assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &q, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(q), SQLITE_ROW);
+    assert_int_equal(sqlite3_column_int(q, 0), 3);
+    sqlite3_finalize(q);
+    sqlite3_close(db);
+    arena_release(&a);
+}
+
+static void leaves_a_newer_version_as_it_is(void **state) {
+    (void)state;
+    size_t len, after;
+    const char *path = kept("store_2.db", &len);
+    struct store *s;
+    assert_status(store_open(path, &s), KARMA_E_VERSION);
+    assert_message_contains("store version 2");
+    const char *bytes = read_fixture(path, &after),
+               *before = read_fixture("tests/fixtures/eval/store_2.db", &len);
+    assert_int_equal(after, len);
+    assert_memory_equal(bytes, before, len);
+}
+
 static void commits_every_sixty_four_rows(void **state) {
     (void)state;
     struct store *s;
@@ -187,6 +242,8 @@ int main(void) {
         test_case(refuses_a_second_different_answer_but_lets_failures_give_way),
         test_case(two_may_put_into_one_file_at_a_time),
         test_case(refuses_foreign_and_newer_files_untouched),
+        test_case(reads_the_first_version_and_rewrites_no_row_of_it),
+        test_case(leaves_a_newer_version_as_it_is),
         test_case(commits_every_sixty_four_rows),
         test_case(survives_every_failing_allocation),
     };

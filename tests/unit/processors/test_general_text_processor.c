@@ -33,6 +33,27 @@ static void does_what_its_switches_say(void **state) {
     check("{\"use_punc\": \"true\", \"use_lowercasing\": \"false\"}", "Hi,  You", "Hi, You");
 }
 
+static void reads_its_switches_as_upstream_when_asked(void **state) {
+    (void)state;
+    check("{\"compat\": true}", "Hello, World!", "hello world");
+    check("{\"compat\": true, \"use_lowercasing\": true}", "Hello, World!", "Hello World");
+    check("{\"compat\": true, \"use_lowercasing\": false}", "Hello, World!", "hello world");
+    check("{\"compat\": true, \"use_punc\": true}", "Hello, World!", "hello, world!");
+    check("{\"use_lowercasing\": true}", "Hello", "hello");
+}
+
+static void counts_in_other_ways_when_asked(void **state) {
+    (void)state;
+    const char *american = "{\"use_num2text\": true, \"num2text_style\": \"american\"}";
+    check(american, "1234 mg", "one thousand two hundred thirty four mg");
+    check(american, "7.50 or 120/80", "seven point five zero or one hundred twentyeighty");
+    check(american, "in 2020.", "in two thousand twenty");
+    check(american, "a.5 1.2.3", "afive one point twothree");
+    check("{\"use_num2text\": true, \"num2text_style\": \"hindi\"}", "101 3.5 ५०",
+          "एक सौ एक तीन दशमलव पांच पचास");
+    check("{\"use_num2text\": true}", "3.5", "threefive");
+}
+
 static void brings_text_to_a_normal_form_when_asked(void **state) {
     (void)state;
     check(NULL, "e\u0301 \uFF21", "e\u0301 \uFF41");
@@ -125,6 +146,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         test_case(removes_punctuation_and_case_by_default),
         test_case(does_what_its_switches_say),
+        test_case(reads_its_switches_as_upstream_when_asked),
+        test_case(counts_in_other_ways_when_asked),
         test_case(brings_text_to_a_normal_form_when_asked),
         test_case(writes_numbers_as_words),
         test_case(takes_its_own_result_as_text),

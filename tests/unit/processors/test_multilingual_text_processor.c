@@ -69,6 +69,11 @@ static void replaces_whole_words_longest_first(void **state) {
     /* a later rule also meets what an earlier one made */
     check(args, "a heart related heart, hearts a_b a.b", "x H-related H, hearts a_b x.b");
     check(args, "\u092E\u0930\u0940\u091C", "\u0930\u094B\u0917\u0940");
+    /* a vowel sign belongs to its word, and a rule is spelled as the text will be */
+    snprintf(args, sizeof(args), "{\"glm\": \"%s\"}",
+             write_text("words.txt", "\u0915\tKA\n\u0958\tQA\n\u0958\u0932\u092E\t\u0958\n"));
+    check(args, "\u0915 \u0915\u093F \u0915\u093C \u0958\u0932\u092E",
+          "KA \u0915\u093F QA QA"); /* the longest first, and what it wrote again */
     karma_processor *p;
     snprintf(args, sizeof(args), "{\"glm\": \"%s\"}", write_text("bad.txt", "a\tb\nno tab here\n"));
     assert_status(karma_processor_create("multilingual_text_processor", args, &p), KARMA_E_SYNTAX);
@@ -93,6 +98,9 @@ static void reads_a_list_as_upstream_does_when_asked(void **state) {
     const char *path = write_text("glm.txt", "heart related\theart-related\nok  okay\n");
     snprintf(args, sizeof(args), "{\"glm\": \"%s\", \"glm_as_upstream\": true}", path);
     check(args, "heart ok", "related\theart-related okay");
+    path = write_text("glm.txt", "\u0915\tKA\n");
+    snprintf(args, sizeof(args), "{\"glm\": \"%s\", \"glm_as_upstream\": true}", path);
+    check(args, "\u0915\u093F", "KA\u093F"); /* re's \\b stands before a vowel sign */
     karma_processor *p;
     path = write_text("glm.txt", "alone\n");
     snprintf(args, sizeof(args), "{\"glm\": \"%s\", \"glm_as_upstream\": true}", path);
