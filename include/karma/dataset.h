@@ -56,11 +56,12 @@ KARMA_API karma_status karma_get_dataset_info(const char *name, const karma_data
 KARMA_API karma_status karma_get_dataset_details(const char *name, karma_dataset_details *details);
 
 /* Open for reading. name: a known name, or the path of a YAML description, or of a data file
- * (.jsonl .json .csv .tsv) with columns question, options/choices, answer (multiple choice) or
- * question, answer, or image, question, answer, or audio, text (of pictures and recordings the
- * content is looked at too), or of a folder of these or of a retrieval set. args_json: its
- * arguments as an object ("path": the data file; strings are accepted for numbers), or NULL. All
- * rows are checked here: a broken one is an error with file and line; an empty set is E_MISSING. */
+ * (.jsonl .json .csv .tsv .parquet) with columns question, options/choices, answer (multiple
+ * choice) or question, answer, or image, question, answer, or audio, text (of pictures and
+ * recordings the content is looked at too), or of a folder of these or of a retrieval set.
+ * args_json: its arguments as an object ("path": the data file; strings are accepted for numbers),
+ * or NULL. All rows are checked here: a broken one is an error with file and line; an empty set is
+ * E_MISSING. */
 KARMA_API karma_status karma_dataset_open(const char *name, const char *args_json,
                                           karma_dataset **out);
 KARMA_API void karma_dataset_close(karma_dataset *d); /* NULL is fine */

@@ -23,17 +23,14 @@ void pq_column_enter(struct parquet *p, struct pq_column *c, struct pq_chunk *ch
     c->n_seen = c->row = 0;
     c->peeked = c->has_dictionary = false;
     c->page.offset = chunk->begin;
-    pq_dictionary_release(&c->dictionary);
-    mem_free(c->unpacked);
-    mem_free(c->dictionary_bytes);
-    p->held -= c->unpacked_cap + c->dictionary_cap;
-    c->unpacked = c->dictionary_bytes = NULL;
-    c->unpacked_cap = c->dictionary_cap = 0;
+    pq_dictionary_release(&c->dictionary); /* the buffers stay, for the next of their size */
 }
 
 void pq_column_release(struct parquet *p, struct pq_column *c) {
     static struct pq_chunk none;
     pq_column_enter(p, c, &none);
+    mem_free(c->unpacked);
+    mem_free(c->dictionary_bytes);
     pq_values_release(&c->values);
 }
 
@@ -120,6 +117,7 @@ static karma_status start_page(struct pq_column *c, const unsigned char *data, s
     if (st == KARMA_OK)
         st = pq_values_init(&c->values, (int)leaf->type, (uint32_t)leaf->type_length, h->encoding,
                             data, n, c->has_dictionary ? &c->dictionary : NULL);
+    c->forgotten = h->offset;
     c->page_left = h->n_values;
     c->in_page = st == KARMA_OK;
     return st;
@@ -191,10 +189,20 @@ karma_status pq_column_peek(struct parquet *p, struct pq_column *c, bool *more) 
     return KARMA_OK;
 }
 
+/* Of a long page that is read where it lies, the part that is behind need not stay in memory. */
+static void forget_behind(const struct parquet *p, struct pq_column *c, const struct pq_value *v) {
+    enum { STEP = 4 << 20 };
+    const uintptr_t at = (uintptr_t)v->bytes, from = (uintptr_t)p->data;
+    if (!p->map || at < from || at - from > p->size || at - from < c->forgotten + STEP) return;
+    file_map_forget(p->map, (size_t)c->forgotten, at - from);
+    c->forgotten = at - from;
+}
+
 karma_status pq_column_take(struct parquet *p, struct pq_column *c, struct pq_value *v) {
     c->peeked = false;
     if (c->def < c->leaf->def) return KARMA_OK;
     karma_status st = pq_values_next(&c->values, v);
+    if (st == KARMA_OK && v->n_bytes) forget_behind(p, c, v);
     if (st == KARMA_OK && pq_values_repeat(&c->values)) p->made += v->n_bytes;
     if (st == KARMA_OK && p->made > MAX_MADE)
         st = status_fail(KARMA_E_LIMIT, "more than 2 GiB of a row group");

@@ -124,6 +124,7 @@ struct pq_column {
     struct pq_page_header page;
     bool in_page;       /* unpacked, entries are left or were just used up */
     uint32_t page_left; /* entries of it that are not peeked at */
+    uint64_t forgotten; /* place in the file up to which the page was given back */
     bool peeked;        /* rep and def hold the next entry's */
     uint32_t rep, def;
     struct pq_hybrid reps, defs;

@@ -252,5 +252,7 @@ karma_status pq_page_open(struct parquet *p, struct pq_column *c, const struct p
         p->held += unpacked;
     }
     *data = *own;
-    return pq_unpack(codec, h->payload + levels, packed, *own, unpacked);
+    st = pq_unpack(codec, h->payload + levels, packed, *own, unpacked);
+    if (p->map) file_map_forget(p->map, (size_t)h->offset, (size_t)h->end);
+    return st;
 }

@@ -46,6 +46,7 @@ step "logits beside transformers" "$python" tools/compare/models.py \
     "$build/tests/support/logits_main" "$models/smollm2-135m.gguf" "$models/gemma3-270m.gguf"
 step "encoders beside transformers, random" "$python" tools/compare/encoders.py \
     "$build/tests/support/hidden_main" 200
+step "Parquet beside pyarrow, random" "$python" tools/compare/parquet.py "$build/tests/support/parquet_main" 800
 step "pictures beside Pillow" "$python" tools/compare/images.py "$build/tests/support/image_pixels_main" 40
 step "pictures as the model sees them beside transformers" "$python" tools/compare/image_processor.py \
     "$build/tests/support/image_processor_main"
