@@ -95,6 +95,16 @@ static bool spread_of(double *values, size_t n, size_t n_resamples, struct sprea
     return true;
 }
 
+/* The values of resamples as an estimate's error and interval; too few of them change nothing. */
+static void take_spread(double *values, size_t n, size_t n_resamples, struct stats_estimate *out) {
+    struct spread s;
+    if (!spread_of(values, n, n_resamples, &s)) return;
+    out->df = INFINITY;
+    out->standard_error = s.deviation;
+    out->low = s.low;
+    out->high = s.high;
+}
+
 karma_status stats_bootstrap(const struct stats_counts *c, size_t n_resamples,
                              struct arena *scratch, struct stats_estimate *out) {
     *out = stats_mean_of_sums(0, 0, 0);
@@ -116,12 +126,7 @@ karma_status stats_bootstrap(const struct stats_counts *c, size_t n_resamples,
         values[n] = score(c, sum);
         n += isnan(values[n]) ? 0 : 1;
     }
-    struct spread s;
-    if (!spread_of(values, n, n_resamples, &s)) return KARMA_OK;
-    out->df = INFINITY;
-    out->standard_error = s.deviation;
-    out->low = s.low;
-    out->high = s.high;
+    take_spread(values, n, n_resamples, out);
     return KARMA_OK;
 }
 
@@ -144,12 +149,7 @@ karma_status stats_bootstrap_weights(stats_weighted_fn of, void *ctx, size_t n, 
         values[n_values] = of(ctx, weights, n);
         n_values += isfinite(values[n_values]) ? 1 : 0;
     }
-    struct spread s;
-    if (!spread_of(values, n_values, n_resamples, &s)) return KARMA_OK;
-    out->df = INFINITY;
-    out->standard_error = s.deviation;
-    out->low = s.low;
-    out->high = s.high;
+    take_spread(values, n_values, n_resamples, out);
     return KARMA_OK;
 }
 

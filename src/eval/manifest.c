@@ -28,7 +28,6 @@ static const struct option_field {
     {"judge", offsetof(karma_eval_options, judge), OPTION_TEXT},
     {"judge_args", offsetof(karma_eval_options, judge_args_json), OPTION_JSON},
     {"missing_answers", offsetof(karma_eval_options, missing_answers), OPTION_TEXT},
-    {"rotations", offsetof(karma_eval_options, rotations), OPTION_BOOL},
     {"keep_failed", offsetof(karma_eval_options, keep_failed), OPTION_BOOL},
 };
 enum { N_OPTION_FIELDS = sizeof(option_fields) / sizeof(option_fields[0]) };
