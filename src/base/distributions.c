@@ -243,10 +243,6 @@ double student_above(double t, double df) {
     return t > 0 ? student_tail(t, df) : 0.5 + student_middle(-t, df);
 }
 
-double student_below(double t, double df) {
-    return student_above(-t, df);
-}
-
 static double tail_at(const struct curve *c, double t) {
     return student_tail(t, c->parameter);
 }
@@ -276,37 +272,12 @@ double chi_square_above(double x, double df) {
     return gamma_upper(0.5 * df, 0.5 * x);
 }
 
-static double below_at(const struct curve *c, double x) {
-    return chi_square_below(x, c->parameter);
-}
-
-static double above_at(const struct curve *c, double x) {
-    return chi_square_above(x, c->parameter);
-}
-
-double chi_square_quantile(double p, double df) {
-    if (!(p >= 0 && p <= 1 && df > 0) || isinf(df)) return NAN;
-    if (p == 0 || p == 1) return p == 0 ? 0 : INFINITY;
-    /* Wilson and Hilferty's cube; of few degrees of freedom the tail of a power. */
-    const double spread = 2 / (9 * df), root = 1 - spread + normal_quantile(p) * sqrt(spread);
-    double guess = df * root * root * root;
-    if (!(root > 0.1)) guess = fmax(2 * exp((log(p) + lgamma(0.5 * df + 1)) * 2 / df), DBL_MIN);
-    const struct curve below = {below_at, df, true}, above = {above_at, df, false};
-    return p <= 0.5 ? root_of(&below, p, guess) : root_of(&above, 1 - p, guess);
-}
-
 /* ---- binomial ---- */
 
 double binomial_at_most(size_t k, size_t n, double p) {
     if (!(p >= 0 && p <= 1)) return NAN;
     if (k >= n) return 1;
     return beta_both((double)(n - k), (double)k + 1, 1 - p, p);
-}
-
-double binomial_at_least(size_t k, size_t n, double p) {
-    if (!(p >= 0 && p <= 1)) return NAN;
-    if (k == 0 || k > n) return k == 0;
-    return beta_both((double)k, (double)(n - k) + 1, p, 1 - p);
 }
 
 double binomial_even(size_t k, size_t n) {

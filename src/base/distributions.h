@@ -15,17 +15,14 @@ double normal_above(double z);    /* P(Z >= z) */
 double normal_quantile(double p); /* z with normal_below(z) = p; 0 and 1 give the infinities */
 
 /* df > 0 need not be whole; INFINITY is the normal distribution. */
-double student_below(double t, double df);
 double student_above(double t, double df);
 double student_quantile(double p, double df);
 
 double chi_square_below(double x, double df);
 double chi_square_above(double x, double df);
-double chi_square_quantile(double p, double df); /* x with chi_square_below(x) = p */
 
 /* Of n trials that each succeed with probability p. */
-double binomial_at_most(size_t k, size_t n, double p);  /* P(X <= k) */
-double binomial_at_least(size_t k, size_t n, double p); /* P(X >= k) */
+double binomial_at_most(size_t k, size_t n, double p); /* P(X <= k) */
 /* Two-sided, of p = 1/2: P(X is as far from n / 2 as k is, or farther). */
 double binomial_even(size_t k, size_t n);
 

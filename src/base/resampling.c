@@ -209,37 +209,6 @@ karma_status stats_paired_bootstrap(const struct stats_counts *a, const struct s
     return KARMA_OK;
 }
 
-karma_status stats_swap_test(const struct stats_counts *a, const struct stats_counts *b,
-                             size_t n_resamples, struct arena *scratch, double *p) {
-    *p = NAN;
-    karma_status st = check_pair(a, b);
-    if (st < 0) return st;
-    if (a->n_counts != b->n_counts)
-        return status_fail(KARMA_E_SHAPE, "%zu counts and %zu", a->n_counts, b->n_counts);
-    double *sum_a = sums_for(scratch, a), *sum_b = sums_for(scratch, b);
-    double *values = arena_calloc(scratch, n_resamples + 1, sizeof(*values));
-    if (!sum_a || !sum_b || !values) return KARMA_E_NOMEM;
-    const double difference = score_of_all(a, sum_a) - score_of_all(b, sum_b);
-    if (isnan(difference)) return KARMA_OK;
-    size_t n = 0;
-    for (size_t i = 0; i < n_resamples; i++) {
-        struct rng r;
-        uint64_t bits = 0;
-        stream(&r, "swap", i);
-        clear(a, sum_a);
-        clear(b, sum_b);
-        for (size_t k = 0; k < a->n; k++, bits >>= 1) {
-            if (k % 64 == 0) bits = rng_next(&r);
-            add_row(a, k, bits & 1 ? sum_b : sum_a);
-            add_row(b, k, bits & 1 ? sum_a : sum_b);
-        }
-        values[n] = score(a, sum_a) - score(b, sum_b);
-        n += isnan(values[n]) ? 0 : 1;
-    }
-    if (n) *p = tail_share(values, n, 0, difference);
-    return KARMA_OK;
-}
-
 /* ---- two parts of the rows ---- */
 
 /* Rows of both parts, the marked ones first: the score of the first m less that of the others. */

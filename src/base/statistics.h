@@ -109,9 +109,6 @@ karma_status stats_paired(const double *a, const double *b, size_t n, const size
 karma_status stats_paired_bootstrap(const struct stats_counts *a, const struct stats_counts *b,
                                     size_t n_resamples, struct arena *scratch,
                                     struct stats_difference *out);
-/* p of no difference by swapping the rows of each pair at random. */
-karma_status stats_swap_test(const struct stats_counts *a, const struct stats_counts *b,
-                             size_t n_resamples, struct arena *scratch, double *p);
 /* p of "they differ by delta or more", by two one-sided tests. delta > 0; df INFINITY: normal. With
  * standard error 0 it is 0 within delta, else 1. */
 double stats_equivalence(double difference, double standard_error, double df, double delta);

@@ -94,17 +94,14 @@ static void tails_equal_scipy(void **state) {
             const double a = number(r, 0), b = number(r, 1), c = number(r, 2), d = number(r, 3);
             if (f == 0) compare(&e, normal_below(a), b, 0), compare(&e, normal_above(a), c, 0);
             if (f == 1) {
-                compare(&e, student_below(a, b), c, 0);
+                compare(&e, student_above(-a, b), c, 0);
                 compare(&e, student_above(a, b), d, 0);
             }
             if (f == 2) {
                 compare(&e, chi_square_below(a, b), c, 0);
                 compare(&e, chi_square_above(a, b), d, 0);
             }
-            if (f == 3) {
-                compare(&e, binomial_at_most((size_t)a, (size_t)b, c), d, 0);
-                compare(&e, binomial_at_least((size_t)a, (size_t)b, c), number(r, 4), 0);
-            }
+            if (f == 3) compare(&e, binomial_at_most((size_t)a, (size_t)b, c), d, 0);
             if (f == 4) compare(&e, beta_regularised(a, b, c), d, 0);
             if (f == 5) compare(&e, gamma_lower(a, b), c, 0), compare(&e, gamma_upper(a, b), d, 0);
         }
@@ -114,8 +111,7 @@ static void tails_equal_scipy(void **state) {
 
 static void quantiles_equal_scipy(void **state) {
     (void)state;
-    struct errors e = {"normal_quantile", 0, 0}, s = {"student_quantile", 0, 0},
-                  c = {"chi_square_quantile", 0, 0};
+    struct errors e = {"normal_quantile", 0, 0}, s = {"student_quantile", 0, 0};
     const struct json *list = cases("normal_quantile");
     for (size_t i = 0; i < json_count(list); i++) {
         const struct json *r = json_at(list, i);
@@ -126,22 +122,15 @@ static void quantiles_equal_scipy(void **state) {
         const struct json *r = json_at(list, i);
         compare(&s, student_quantile(number(r, 0), number(r, 1)), number(r, 2), 0);
     }
-    list = cases("chi_square_quantile");
-    for (size_t i = 0; i < json_count(list); i++) {
-        const struct json *r = json_at(list, i);
-        compare(&c, chi_square_quantile(number(r, 0), number(r, 1)), number(r, 2), 0);
-    }
-    show(&e), show(&s), show(&c);
+    show(&e), show(&s);
 }
 
 static void a_quantile_undoes_its_tail(void **state) {
     (void)state;
     for (double df = 0.5; df < 1e6; df *= 3.7)
         for (double p = 1e-12; p < 1; p = p < 0.1 ? p * 10 : p + 0.1) {
-            double back = student_below(student_quantile(p, df), df);
+            double back = student_above(-student_quantile(p, df), df);
             assert_true(fabs(back - p) <= 1e-11 * p);
-            back = chi_square_below(chi_square_quantile(p, df), df);
-            assert_true(fabs(back - p) <= 1e-10 * p);
             back = normal_below(normal_quantile(p));
             assert_true(fabs(back - p) <= 1e-12 * p);
         }
@@ -162,10 +151,8 @@ static void distributions_refuse_what_they_have_no_value_for(void **state) {
     assert_true(isnan(chi_square_below(-1, 2)) && isnan(chi_square_above(1, 0)));
     assert_true(chi_square_below(0, 2) == 0 && chi_square_above(0, 2) == 1);
     assert_true(chi_square_below(INFINITY, 2) == 1 && chi_square_above(INFINITY, 2) == 0);
-    assert_true(chi_square_quantile(0, 2) == 0 && isnan(chi_square_quantile(2, 2)));
-    assert_true(isnan(binomial_at_most(1, 2, NAN)) && isnan(binomial_at_least(1, 2, 1.5)));
-    assert_true(binomial_at_most(3, 2, 0.5) == 1 && binomial_at_least(3, 2, 0.5) == 0);
-    assert_true(binomial_at_least(0, 0, 0.5) == 1 && binomial_at_most(0, 5, 1) == 0);
+    assert_true(isnan(binomial_at_most(1, 2, NAN)) && isnan(binomial_at_most(1, 2, 1.5)));
+    assert_true(binomial_at_most(3, 2, 0.5) == 1 && binomial_at_most(0, 5, 1) == 0);
     assert_true(binomial_even(0, 0) == 1 && binomial_even(3, 6) == 1);
     assert_true(isnan(beta_regularised(0, 1, 0.5)) && isnan(gamma_lower(-1, 1)));
 }
@@ -565,9 +552,6 @@ static void the_bootstrap_meets_the_analytic_error(void **state) {
     assert_true(fabs(d.p - p) < 4 * sqrt(p * (1 - p) / STATS_RESAMPLES) + 0.01);
     assert_ok(stats_paired_bootstrap(&t.a, &t.b, STATS_RESAMPLES, &arena, &same));
     assert_true(memcmp(&d.value, &same.value, 6 * sizeof(double)) == 0);
-    double swapped;
-    assert_ok(stats_swap_test(&t.a, &t.b, STATS_RESAMPLES, &arena, &swapped));
-    assert_true(fabs(swapped - p) < 4 * sqrt(p * (1 - p) / STATS_RESAMPLES) + 0.01);
 }
 
 static double weighted_rate(void *ctx, const double *weights, size_t n) {
@@ -636,20 +620,15 @@ static void scores_that_cannot_be_told_are_left_out(void **state) {
     assert_message_contains("document 2: count 1");
     struct stats_counts longer = {some, 5, 2, rate, NULL}, shorter = {some, 4, 2, rate, NULL};
     assert_status(stats_paired_bootstrap(&longer, &shorter, 9, &arena, &d), KARMA_E_SHAPE);
-    double p;
-    assert_status(stats_swap_test(&longer, &shorter, 9, &arena, &p), KARMA_E_SHAPE);
 }
 
 static void equal_pairs_have_p_one(void **state) {
     (void)state;
     struct documents t;
     struct stats_difference d;
-    double p;
     documents_load(&t);
     assert_ok(stats_paired_bootstrap(&t.a, &t.a, 300, &arena, &d));
     assert_true(d.value == 0 && d.low == 0 && d.high == 0 && d.p == 1);
-    assert_ok(stats_swap_test(&t.a, &t.a, 300, &arena, &p));
-    assert_true(p == 1);
 }
 
 static void parts_of_counts_are_tested_by_dealing(void **state) {
@@ -681,12 +660,12 @@ static karma_status all_that_allocate(void *ctx) {
     const struct stats_counts c = {x, 3, 2, rate, NULL}, b = {y, 3, 2, rate, NULL};
     struct stats_difference d;
     struct stats_estimate e;
-    double p;
     karma_status st = stats_paired(x, y, 6, group, 3, &a, &d);
     if (st == KARMA_OK) st = stats_marked_difference(x, marked, group, 6, 3, &a, &d);
     if (st == KARMA_OK) st = stats_bootstrap(&c, 5, &a, &e);
     if (st == KARMA_OK) st = stats_paired_bootstrap(&c, &b, 5, &a, &d);
-    if (st == KARMA_OK) st = stats_swap_test(&c, &b, 5, &a, &p);
+    struct stats_counts weighed = c;
+    if (st == KARMA_OK) st = stats_bootstrap_weights(weighted_rate, &weighed, 3, 5, &a, &e);
     if (st == KARMA_OK) st = stats_marked_counts(&c, marked, 5, &a, &d);
     arena_release(&a);
     return st;
